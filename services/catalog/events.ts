@@ -1,0 +1,13 @@
+import type { Outbox } from "@weft/mesh/events";
+import { PriceChangedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
+import type { CatalogEvents } from "./usecases.ts";
+
+/** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
+export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEvents {
+  return {
+    async priceChanged(tx, before, after) {
+      const message = { sku: after.sku, oldPrice: before.price, newPrice: after.price };
+      await outbox.append(tx, PriceChangedSchema, message, { version: after.version });
+    },
+  };
+}
