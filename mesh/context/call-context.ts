@@ -1,0 +1,101 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Code } from "@connectrpc/connect";
+import { type Context, ROOT_CONTEXT } from "@opentelemetry/api";
+import { rpcError } from "../contract/errors.ts";
+import { CancelSource } from "./cancel-source.ts";
+
+/** The person on whose behalf a call is made, as the edge has verified. */
+export interface EndUser {
+  readonly userId: string;
+  readonly scopes: readonly string[];
+}
+
+/** What surrounds the code that handles a call. Ambient, so that nothing can be dropped on the way. */
+export interface CallContext {
+  /** "package.Service/Method" of the call being handled; "" outside of one. */
+  readonly method: string;
+  /** Milliseconds since the epoch; Infinity if there is none. Only ever shrinks along a chain of calls. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller cancels, is gone, or the deadline passes. */
+  readonly signal: AbortSignal;
+  /** SPIFFE id of the calling service: "spiffe://weft.local/order". */
+  readonly peer: string | undefined;
+  readonly endUser: EndUser | undefined;
+  /** OpenTelemetry's context: the current span. */
+  readonly otel: Context;
+}
+
+const ambient = new AsyncLocalStorage<CallContext>();
+
+/** The context of the call being handled, or undefined outside of one. */
+export function currentCall(): CallContext | undefined {
+  return ambient.getStore();
+}
+
+/** The signal of the call being handled, or undefined outside of one. */
+export function currentSignal(): AbortSignal | undefined {
+  return ambient.getStore()?.signal;
+}
+
+/** OpenTelemetry's context here: the current span's, or the root. */
+export function currentOtelContext(): Context {
+  return ambient.getStore()?.otel ?? ROOT_CONTEXT;
+}
+
+/** The person on whose behalf the call is made. @throws ConnectError UNAUTHENTICATED if there is none */
+export function requireEndUser(): EndUser {
+  const endUser = ambient.getStore()?.endUser;
+  if (endUser === undefined) {
+    throw rpcError(Code.Unauthenticated, "this method acts for a customer: log in and send the access token", {
+      reason: "END_USER_REQUIRED",
+    });
+  }
+  return endUser;
+}
+
+/** Runs fn inside the given context. */
+export function runInContext<T>(context: CallContext, fn: () => T): T {
+  return ambient.run(context, fn);
+}
+
+/** Runs fn with parts of the context replaced. */
+export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
+  return ambient.run(derive(ambient.getStore(), changes), fn);
+}
+
+/**
+ * Runs fn for as long as it takes, but at most timeoutMs, whatever becomes of the caller: trace and identity stay, the caller's
+ * deadline and cancellation do not reach it. For what must go on once it is durable.
+ */
+export async function runDetached<T>(options: { readonly timeoutMs: number }, fn: () => Promise<T>): Promise<T> {
+  const source = new CancelSource();
+  const timer = setTimeout(() => source.cancel(deadlineExceeded(options.timeoutMs)), options.timeoutMs);
+  const changes = { deadlineMs: Date.now() + options.timeoutMs, signal: source.signal };
+  try {
+    return await runAs(changes, fn);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The error of a call whose time has run out. */
+export function deadlineExceeded(timeoutMs?: number): Error {
+  const within = timeoutMs === undefined ? "" : ` of ${Math.round(timeoutMs)} ms`;
+  return rpcError(Code.DeadlineExceeded, `the deadline${within} has passed`);
+}
+
+function derive(base: CallContext | undefined, changes: Partial<CallContext>): CallContext {
+  return {
+    method: changes.method ?? base?.method ?? "",
+    deadlineMs: changes.deadlineMs ?? base?.deadlineMs ?? Number.POSITIVE_INFINITY,
+    // A getter: the signal is made when somebody asks for it, which most handlers never do.
+    get signal() {
+      return changes.signal ?? base?.signal ?? neverAborted;
+    },
+    peer: "peer" in changes ? changes.peer : base?.peer,
+    endUser: "endUser" in changes ? changes.endUser : base?.endUser,
+    otel: changes.otel ?? base?.otel ?? ROOT_CONTEXT,
+  };
+}
+
+const neverAborted = new AbortController().signal;

@@ -1,0 +1,9 @@
+export {
+  type CallContext,
+  currentCall,
+  currentSignal,
+  type EndUser,
+  requireEndUser,
+  runAs,
+  runDetached,
+} from "./call-context.ts";

@@ -1,0 +1,15 @@
+export { type Clock, type Random, systemClock } from "./clock.ts";
+export { errorReason, meaningOf, type RpcErrorInfo, retryDelayMs, rpcError, toDuration } from "./errors.ts";
+export { ContractError, contractProblems, type MethodPolicy, type RetryPolicy, readPolicies } from "./policy.ts";
+export {
+  type Address,
+  type Env,
+  formatAddress,
+  parseAddress,
+  readAddress,
+  readInteger,
+  readList,
+  readString,
+  readUrl,
+  SettingError,
+} from "./settings.ts";

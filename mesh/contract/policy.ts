@@ -1,0 +1,160 @@
+import {
+  type DescFile,
+  type DescMethod,
+  type DescService,
+  getOption,
+  hasOption,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import {
+  type MethodPolicySchema,
+  method as methodOption,
+  type RetryPolicy as RetryOption,
+  service as serviceOption,
+} from "../gen/weft/v1/options_pb.ts";
+import { eventProblems } from "./event-policy.ts";
+
+/** Deadline of a unary method whose contract names none: vendored services such as health and reflection. */
+const defaultTimeoutMs = 10_000;
+/** The longest deadline that a contract may ask for on a unary method. */
+const timeoutMaxMs = 5 * 60_000;
+const retryAttemptsMax = 5;
+
+/** How a method behaves, read once from its descriptor. Immutable. */
+export interface MethodPolicy {
+  /** "package.Service/Method". */
+  readonly path: string;
+  readonly kind: DescMethod["methodKind"];
+  /** Longest a call may take, retries included. Infinity for a streaming method that names none. */
+  readonly timeoutMs: number;
+  /** It may run twice: idempotency_level is NO_SIDE_EFFECTS or IDEMPOTENT. */
+  readonly idempotent: boolean;
+  readonly retry: RetryPolicy | undefined;
+  /** Scopes that the end user's token must carry, all of them. */
+  readonly requiredScopes: readonly string[];
+}
+
+/** Retries with exponential backoff and full jitter. */
+export interface RetryPolicy {
+  /** The first attempt included. */
+  readonly maxAttempts: number;
+  readonly initialBackoffMs: number;
+  readonly maxBackoffMs: number;
+  /** Limit of one attempt; Infinity if only the call's deadline limits it. */
+  readonly attemptTimeoutMs: number;
+}
+
+/** A contract that makes no sense. Each problem names file, element and reason. */
+export class ContractError extends Error {
+  override name = "ContractError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the contract makes no sense:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+/** Reads the policies of a service's methods. @throws ContractError */
+export function readPolicies(service: DescService): ReadonlyMap<DescMethod, MethodPolicy> {
+  const problems = serviceProblems(service);
+  if (problems.length > 0) throw new ContractError(problems);
+  return new Map(service.methods.map((method) => [method, readPolicy(method)]));
+}
+
+/** What is wrong with the options in a file; empty if nothing is. */
+export function contractProblems(file: DescFile): string[] {
+  return [...file.services.flatMap(serviceProblems), ...file.messages.flatMap(eventProblems)];
+}
+
+function readPolicy(method: DescMethod): MethodPolicy {
+  const option = methodPolicyOf(method);
+  const serviceTimeout = hasOption(method.parent, serviceOption)
+    ? getOption(method.parent, serviceOption).defaultTimeout
+    : undefined;
+  const unary = method.methodKind === "unary";
+  const timeout = option?.timeout ?? (unary ? serviceTimeout : undefined);
+  return Object.freeze({
+    path: `${method.parent.typeName}/${method.name}`,
+    kind: method.methodKind,
+    timeoutMs: timeout ? toMs(timeout) : unary ? defaultTimeoutMs : Number.POSITIVE_INFINITY,
+    idempotent: isIdempotent(method),
+    retry: option?.retry && readRetry(option.retry),
+    requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
+  });
+}
+
+function readRetry(option: RetryOption): RetryPolicy {
+  return Object.freeze({
+    maxAttempts: option.maxAttempts,
+    initialBackoffMs: toMs(option.initialBackoff),
+    maxBackoffMs: toMs(option.maxBackoff),
+    attemptTimeoutMs: option.attemptTimeout ? toMs(option.attemptTimeout) : Number.POSITIVE_INFINITY,
+  });
+}
+
+function serviceProblems(service: DescService): string[] {
+  const problems: string[] = [];
+  if (hasOption(service, serviceOption)) {
+    const { defaultTimeout } = getOption(service, serviceOption);
+    if (defaultTimeout && !isTimeout(defaultTimeout)) {
+      problems.push(`${where(service)}: default_timeout must be above 0 and at most 5 minutes`);
+    }
+  }
+  return problems.concat(service.methods.flatMap(methodProblems));
+}
+
+function methodProblems(method: DescMethod): string[] {
+  const option = methodPolicyOf(method);
+  if (option === undefined) return [];
+  const problems: string[] = [];
+  if (option.timeout && !isTimeout(option.timeout)) {
+    problems.push("timeout must be above 0 and at most 5 minutes");
+  }
+  if (option.requiredScopes.some((scope) => !/^[a-z][a-z0-9:._-]*$/.test(scope))) {
+    problems.push("required_scopes must be lower-case words such as customer or catalog:write");
+  }
+  if (option.retry) problems.push(...retryProblems(method, option.retry));
+  return problems.map((problem) => `${where(method.parent)}.${method.name}: ${problem}`);
+}
+
+function retryProblems(method: DescMethod, retry: RetryOption): string[] {
+  const problems: string[] = [];
+  if (!isIdempotent(method)) {
+    problems.push("retry needs idempotency_level NO_SIDE_EFFECTS or IDEMPOTENT: a repeated call could act twice");
+  }
+  if (method.methodKind !== "unary") problems.push("retry is for unary methods only");
+  if (retry.maxAttempts < 2 || retry.maxAttempts > retryAttemptsMax) {
+    problems.push(`retry.max_attempts must be 2 to ${retryAttemptsMax}, the first attempt included`);
+  }
+  const [initial, max] = [toMs(retry.initialBackoff), toMs(retry.maxBackoff)];
+  if (!(initial > 0)) problems.push("retry.initial_backoff must be above 0");
+  if (!(max >= initial)) problems.push("retry.max_backoff must be at least initial_backoff");
+  if (retry.attemptTimeout && !(toMs(retry.attemptTimeout) > 0)) {
+    problems.push("retry.attempt_timeout must be above 0");
+  }
+  return problems;
+}
+
+function methodPolicyOf(method: DescMethod): MessageShape<typeof MethodPolicySchema> | undefined {
+  return hasOption(method, methodOption) ? getOption(method, methodOption) : undefined;
+}
+
+function isIdempotent(method: DescMethod): boolean {
+  return method.idempotency === IdempotencyLevel.NO_SIDE_EFFECTS || method.idempotency === IdempotencyLevel.IDEMPOTENT;
+}
+
+function isTimeout(duration: Duration): boolean {
+  const ms = toMs(duration);
+  return ms > 0 && ms <= timeoutMaxMs;
+}
+
+function toMs(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}
+
+function where(service: DescService): string {
+  return `${service.file.name}.proto: ${service.typeName}`;
+}

@@ -1,0 +1,2 @@
+export { type Logger, type LogLevel, logLevels } from "./logger.ts";
+export { createTelemetry, type SpanOptions, type Telemetry, type TelemetryOptions } from "./telemetry.ts";

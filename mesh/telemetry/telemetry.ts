@@ -1,0 +1,167 @@
+import { createServer } from "node:http";
+import {
+  type Attributes,
+  type Context,
+  type Link,
+  type Meter,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import { currentOtelContext, runAs } from "../context/call-context.ts";
+import { type Clock, systemClock } from "../contract/clock.ts";
+import type { Address } from "../contract/settings.ts";
+import { createLogger, type Logger, type LogLevel } from "./logger.ts";
+import { measureProcess } from "./process-metrics.ts";
+
+/** Spans that wait for the collector; past it they are dropped, never held back the call. */
+const spanQueueLengthMax = 4096;
+/** How long a finished span waits for others to be sent with. */
+const spanBatchDelayMs = 200;
+
+export interface TelemetryOptions {
+  readonly service: string;
+  /** Base URL of an OTLP/HTTP collector, "http://127.0.0.1:4318". Without it spans are made but go nowhere. */
+  readonly otlpUrl?: string | undefined;
+  readonly logLevel?: LogLevel | undefined;
+  /** Part of the traces that is recorded, 0 to 1, where no caller has decided. */
+  readonly sampleRatio?: number | undefined;
+  /** Where log lines go; standard output by default. */
+  readonly write?: ((line: string) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface SpanOptions {
+  readonly kind?: SpanKind;
+  readonly attributes?: Attributes;
+  /** The context to be a child of; the ambient one by default. */
+  readonly parent?: Context;
+  readonly links?: Link[];
+}
+
+/** One service's logs, metrics and traces. Nothing global: several services can share a process. */
+export interface Telemetry extends AsyncDisposable {
+  readonly service: string;
+  readonly logger: Logger;
+  readonly meter: Meter;
+  /** Starts a span that the caller ends. */
+  startSpan(name: string, options?: SpanOptions): Span;
+  /** Runs fn with a new span ambient, ends the span with it and records its error. */
+  span<T>(name: string, options: SpanOptions, fn: (span: Span) => Promise<T>): Promise<T>;
+  /** The ambient span as W3C headers (traceparent, tracestate); empty if there is none. */
+  inject(context?: Context): Record<string, string>;
+  /** The context that W3C headers carry. */
+  extract(headers: Readonly<Record<string, string>>): Context;
+  /** Serves the metrics in Prometheus' text format at http://address/metrics until disposed of. */
+  serveMetrics(address: Address): Promise<AsyncDisposable>;
+}
+
+/** Creates a service's telemetry. Disposing of it sends what is still queued. */
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const { service, clock = systemClock } = options;
+  const resource = resourceFromAttributes({ "service.name": service, "process.pid": process.pid });
+  const tracers = new TracerProvider({
+    resource,
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio ?? 1) }),
+    spanProcessors: options.otlpUrl === undefined ? [] : [exportTo(options.otlpUrl)],
+  });
+  const prometheus = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
+  const meters = new MeterProvider({ resource, readers: [prometheus] });
+  const tracer = tracers.getTracer("@weft/mesh");
+  const meter = meters.getMeter("@weft/mesh");
+  measureProcess(meter);
+  const propagator = new W3CTraceContextPropagator();
+
+  const startSpan = (name: string, span: SpanOptions = {}): Span => {
+    const { kind = SpanKind.INTERNAL, attributes, links } = span;
+    return tracer.startSpan(
+      name,
+      { kind, ...(attributes && { attributes }), ...(links && { links }) },
+      span.parent ?? currentOtelContext(),
+    );
+  };
+
+  return {
+    service,
+    meter,
+    logger: createLogger({
+      service,
+      clock,
+      level: options.logLevel ?? "info",
+      write: options.write ?? ((line) => process.stdout.write(line)),
+    }),
+    startSpan,
+    async span(name, spanOptions, fn) {
+      const span = startSpan(name, spanOptions);
+      const otel = trace.setSpan(spanOptions.parent ?? currentOtelContext(), span);
+      try {
+        return await runAs({ otel }, () => fn(span));
+      } catch (error) {
+        failSpan(span, error);
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+    inject(context = currentOtelContext()) {
+      const headers: Record<string, string> = {};
+      propagator.inject(context, headers, { set: (carrier, key, value) => void (carrier[key] = value) });
+      return headers;
+    },
+    extract: (headers) =>
+      propagator.extract(ROOT_CONTEXT, headers, {
+        get: (carrier, key) => carrier[key],
+        keys: (carrier) => Object.keys(carrier),
+      }),
+    serveMetrics: (address) => serveMetrics(prometheus, address),
+    async [Symbol.asyncDispose]() {
+      // A collector that is away must not hold up the end of the process.
+      await Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
+    },
+  };
+}
+
+/** Marks a span as failed. */
+export function failSpan(span: Span, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+}
+
+function exportTo(otlpUrl: string): BatchSpanProcessor {
+  return new BatchSpanProcessor({
+    exporter: new OTLPTraceExporter({ url: `${otlpUrl.replace(/\/$/, "")}/v1/traces`, timeoutMillis: 2_000 }),
+    maxQueueSize: spanQueueLengthMax,
+    scheduledDelayMillis: spanBatchDelayMs,
+    exportTimeoutMillis: 2_500,
+  });
+}
+
+async function serveMetrics(prometheus: PrometheusExporter, address: Address): Promise<AsyncDisposable> {
+  const server = createServer((request, response) => {
+    if (request.url === "/metrics") prometheus.getMetricsRequestHandler(request, response);
+    else response.writeHead(404).end("metrics are at /metrics\n");
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
