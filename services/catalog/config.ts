@@ -11,7 +11,7 @@ export interface Config {
 export function loadConfig(env: Env): Config {
   return {
     mesh: loadMeshConfig(env),
-    mysqlUrl: readUrl(env, "MYSQL_URL", ["mysql"]),
-    natsUrl: readUrl(env, "NATS_URL", ["nats"]),
+    mysqlUrl: readUrl(env, "MYSQL_URL", ["mysql:"]),
+    natsUrl: readUrl(env, "NATS_URL", ["nats:"]),
   };
 }
