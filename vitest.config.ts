@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["{mesh,services,tools}/**/*.test.ts"],
     exclude: ["**/node_modules/**"],
+    globalSetup: ["tools/dev/testing/global-setup.ts"],
     pool: "forks",
     testTimeout: 20_000,
     hookTimeout: 60_000,
