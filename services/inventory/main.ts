@@ -1,0 +1,32 @@
+import { createDatabase, migrate } from "@weft/mesh/data";
+import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { loadCredentials } from "@weft/mesh/security";
+import { runMain, serve } from "@weft/mesh/server";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { type Config, loadConfig } from "./config.ts";
+import { createStockEvents, inventoryHandlers } from "./events.ts";
+import { inventoryRoutes } from "./rpc.ts";
+import { createStockStore } from "./store.ts";
+
+const SERVICE = "inventory";
+
+/** Starts the inventory service; disposing of what it returns drains and stops it. */
+export async function start(config: Config): Promise<AsyncDisposable> {
+  await using resources = new AsyncDisposableStack();
+  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  const { logger } = telemetry;
+  await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+
+  const deps = { database, stock: createStockStore(database), events: createStockEvents(outbox) };
+  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
+  const routes = inventoryRoutes(deps);
+  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  return resources.move();
+}
+
+if (import.meta.main) await runMain(SERVICE, loadConfig, start);
