@@ -118,7 +118,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     },
     inject(context = currentOtelContext()) {
       const headers: Record<string, string> = {};
-      propagator.inject(context, headers, { set: (carrier, key, value) => void (carrier[key] = value) });
+      propagator.inject(context, headers, { set: (carrier, key, value) => Object.assign(carrier, { [key]: value }) });
       return headers;
     },
     extract: (headers) =>
