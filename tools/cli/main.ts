@@ -1,1 +1,15 @@
 #!/usr/bin/env node
+import { run } from "./cli.ts";
+
+// `weft call ... | head` closes the pipe early: that is an ordinary end.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+process.exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  workingDirectory: process.cwd(),
+  env: process.env,
+});
+// A standard input that nobody reads any more would keep the process alive.
+process.stdin.destroy();
