@@ -1,0 +1,121 @@
+import type { BatchObservableResult } from "@opentelemetry/api";
+import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type ConnectionPool, createConnectionPool } from "./pool.ts";
+import type { Database } from "./queryable.ts";
+import { createObserve, createQueryable, isTraced, runOn, text } from "./statement.ts";
+import { retryConflicts, runTransaction } from "./transaction.ts";
+
+export interface DatabaseOptions {
+  /** mysql://user:password@host:port/schema */
+  readonly url: string;
+  readonly telemetry: Telemetry;
+  /** Connections at most. */
+  readonly poolSize?: number;
+  /** Callers that may wait for a connection at most; the next one gets RESOURCE_EXHAUSTED at once. */
+  readonly queueLengthMax?: number;
+  /** How long a caller waits for a connection at most. */
+  readonly acquireTimeoutMs?: number;
+  /** How long one statement may take, whatever time its call has left. */
+  readonly statementTimeoutMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Time for connections to say goodbye when the database is disposed of. */
+const endTimeoutMs = 2_000;
+/** Time of one statement of a migration: an ALTER of a large table takes long. */
+const scriptTimeoutMs = 3_600_000;
+/** A DDL waits for readers of its table for a minute, then gives up rather than hold up all that queue behind it. */
+const sessionLimits = "SET SESSION lock_wait_timeout = 60 /*M! , max_statement_time = 0 */";
+
+/** Opens a pool for a schema on MariaDB 10.6+ or MySQL 8. Connects when first used. */
+export function createDatabase(options: DatabaseOptions): Database {
+  const { telemetry, statementTimeoutMs = 10_000, poolSize = 10, clock = systemClock, random = Math.random } = options;
+  const { queueLengthMax = 200, acquireTimeoutMs = 1_000 } = options;
+  const pool = createConnectionPool({
+    url: options.url,
+    poolSize,
+    queueLengthMax,
+    acquireTimeoutMs,
+    statementTimeoutMs,
+  });
+  const stopMeasuring = measurePool(telemetry, pool, { poolSize, name: new URL(options.url).pathname.slice(1) });
+  const observe = createObserve(telemetry, pool, clock);
+  const onHookError = (name: string, error: unknown) =>
+    telemetry.logger.error("a hook after a commit failed", { transaction: name, error });
+  const deps = { pool, observe, random, statementTimeoutMs, onHookError };
+  let disposed: Promise<void> | undefined;
+
+  const single = createQueryable((name, statement) =>
+    observe(name, () =>
+      retryConflicts(name, random, async () => {
+        const lease = await pool.acquire(name);
+        try {
+          return await runOn(lease, name, statementTimeoutMs, statement);
+        } finally {
+          lease.release();
+        }
+      }),
+    ),
+  );
+
+  return {
+    ...single,
+    transaction(name, fn) {
+      const run = () => retryConflicts(name, random, () => runTransaction(deps, name, fn));
+      return isTraced() ? telemetry.span(`transaction ${name}`, {}, run) : run();
+    },
+    async session(name, fn) {
+      const lease = await pool.acquire(name);
+      const queryable = createQueryable((statementName, statement) =>
+        observe(statementName, () => runOn(lease, statementName, scriptTimeoutMs, statement)),
+      );
+      const script = async (statementName: string, sql: string) => {
+        await observe(statementName, () => runOn(lease, statementName, scriptTimeoutMs, text(sql)));
+      };
+      try {
+        await script(`${name}.setLimits`, sessionLimits);
+        return await fn({ ...queryable, script });
+      } finally {
+        lease.destroy();
+      }
+    },
+    [Symbol.asyncDispose]() {
+      disposed ??= end(pool, stopMeasuring);
+      return disposed;
+    },
+  };
+}
+
+async function end(pool: ConnectionPool, stopMeasuring: () => void): Promise<void> {
+  stopMeasuring();
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, endTimeoutMs);
+  });
+  // A connection that is gone cannot say goodbye: not worth an error, the process is on its way out.
+  await Promise.race([pool.end().catch(() => {}), timeout]);
+  clearTimeout(timer);
+}
+
+/** Gauges of OpenTelemetry's semantic conventions. */
+function measurePool(telemetry: Telemetry, pool: ConnectionPool, of: { poolSize: number; name: string }): () => void {
+  const { meter } = telemetry;
+  const attributes = { "db.client.connection.pool.name": of.name };
+  const count = meter.createObservableGauge("db.client.connection.count", { description: "Connections by state" });
+  const max = meter.createObservableGauge("db.client.connection.max", { description: "Connections at most" });
+  const pending = meter.createObservableGauge("db.client.connection.pending_requests", {
+    description: "Callers that wait for a connection",
+  });
+  const gauges = [count, max, pending];
+  const observe = (result: BatchObservableResult) => {
+    const { used, idle, waiting } = pool.counts();
+    result.observe(count, used, { ...attributes, "db.client.connection.state": "used" });
+    result.observe(count, idle, { ...attributes, "db.client.connection.state": "idle" });
+    result.observe(max, of.poolSize, attributes);
+    result.observe(pending, waiting, attributes);
+  };
+  meter.addBatchObservableCallback(observe, gauges);
+  return () => meter.removeBatchObservableCallback(observe, gauges);
+}

@@ -1,0 +1,13 @@
+export { createDatabase, type DatabaseOptions } from "./database.ts";
+export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
+export { bucketCount, bucketFor, bucketOf, newId } from "./id.ts";
+export { type MigrateOptions, migrate } from "./migrate.ts";
+export { decodePageToken, encodePageToken } from "./page-token.ts";
+export type {
+  Database,
+  DatabaseSession,
+  ExecuteResult,
+  Queryable,
+  SqlValue,
+  Transaction,
+} from "./queryable.ts";

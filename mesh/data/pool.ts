@@ -1,0 +1,161 @@
+import { Code } from "@connectrpc/connect";
+import mysql from "mysql2/promise";
+import { rpcError } from "../contract/errors.ts";
+import { bounded } from "./bounded.ts";
+import { databaseUnavailable, mapDriverError } from "./errors.ts";
+
+export interface PoolOptions {
+  /** mysql://user:password@host:port/schema */
+  readonly url: string;
+  /** Connections at most. */
+  readonly poolSize: number;
+  /** Callers that may wait for a connection at most. */
+  readonly queueLengthMax: number;
+  /** How long one waits at most, making a new connection included. */
+  readonly acquireTimeoutMs: number;
+  /** The server's own net under a statement that nobody waits for any more. */
+  readonly statementTimeoutMs: number;
+}
+
+/** A connection lent out: exactly one of the two is to be called, once; later calls do nothing. */
+export interface Lease {
+  readonly connection: mysql.PoolConnection;
+  /** Back to the pool, in a known state. */
+  release(): void;
+  /** Closed: its state is unknown. */
+  destroy(): void;
+}
+
+/** Connections, bounded in number, in waiters and in waiting time. */
+export interface ConnectionPool {
+  acquire(statement: string): Promise<Lease>;
+  /** "mariadb" or "mysql", as the server says; "mariadb" before it has said anything. */
+  system(): "mariadb" | "mysql";
+  counts(): { readonly used: number; readonly idle: number; readonly waiting: number };
+  end(): Promise<void>;
+}
+
+/** Prepared statements a connection keeps. Services x poolSize x this stays below the server's max_prepared_stmt_count (16,382). */
+const preparedStatementsMax = 200;
+/** A row lock is waited for this long instead of the server's 50 s: callers have deadlines, and a retry is jittered. */
+const lockWaitTimeoutS = 3;
+
+export function createConnectionPool(options: PoolOptions): ConnectionPool {
+  const { poolSize, acquireTimeoutMs } = options;
+  const pool = mysql.createPool({
+    uri: options.url,
+    connectionLimit: poolSize,
+    queueLimit: options.queueLengthMax,
+    connectTimeout: 5 * acquireTimeoutMs,
+    charset: "utf8mb4_unicode_ci",
+    timezone: "Z",
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    maxPreparedStatements: preparedStatementsMax,
+  });
+  /** Of each connection seen: what is to be called when it is gone. */
+  const known = new WeakMap<object, () => void>();
+  let open = 0;
+  let used = 0;
+  let waiting = 0;
+  let system: "mariadb" | "mysql" = "mariadb";
+
+  const prepare = async (connection: mysql.PoolConnection) => {
+    const core = connection.connection;
+    if (known.has(core)) return;
+    const onGone = once(() => {
+      open -= 1;
+    });
+    open += 1;
+    known.set(core, onGone);
+    // Stays for good: an "error" event without a listener would end the process.
+    core.on("error", onGone).on("end", onGone);
+    try {
+      await connection.query(sessionSettings(options.statementTimeoutMs));
+      const [rows] = await connection.query<mysql.RowDataPacket[]>("SELECT VERSION() AS version");
+      system = String(rows[0]?.version).includes("MariaDB") ? "mariadb" : "mysql";
+    } catch (error) {
+      close(connection);
+      throw error;
+    }
+  };
+
+  const close = (connection: mysql.PoolConnection) => {
+    known.get(connection.connection)?.();
+    connection.destroy();
+  };
+
+  const lend = (connection: mysql.PoolConnection): Lease => {
+    used += 1;
+    const end = once((how: () => void) => {
+      used -= 1;
+      how();
+    });
+    return { connection, release: () => end(() => connection.release()), destroy: () => end(() => close(connection)) };
+  };
+
+  const onLimit = (statement: string) =>
+    used < poolSize
+      ? databaseUnavailable(`${statement}: no new connection within ${acquireTimeoutMs} ms`)
+      : rpcError(
+          Code.ResourceExhausted,
+          `${statement}: all ${poolSize} connections stayed busy for ${acquireTimeoutMs} ms`,
+          {
+            reason: "DATABASE_POOL_EXHAUSTED",
+            metadata: { limit: "acquireTimeoutMs" },
+          },
+        );
+
+  return {
+    async acquire(statement) {
+      waiting += 1;
+      try {
+        const connection = await bounded<mysql.PoolConnection>(
+          {
+            limitMs: acquireTimeoutMs,
+            onLimit: () => onLimit(statement),
+            // It arrives late: back to the pool, for the next.
+            onAbandon: (late) => void late.then((connection) => connection.release()).catch(() => {}),
+          },
+          async () => {
+            const connection = await pool.getConnection();
+            await prepare(connection);
+            return connection;
+          },
+        );
+        return lend(connection);
+      } catch (error) {
+        throw mapDriverError(error, statement);
+      } finally {
+        waiting -= 1;
+      }
+    },
+    system: () => system,
+    counts: () => ({ used, idle: Math.max(0, open - used), waiting }),
+    end: () => pool.end(),
+  };
+}
+
+/**
+ * READ COMMITTED, because the default REPEATABLE READ locks gaps: the outbox relay's locking scan for unpublished rows would hold
+ * up every transaction that appends one. What must not change under a transaction is locked, or checked in the UPDATE itself
+ * (`... AND quantity >= ?`). innodb_snapshot_isolation only concerns REPEATABLE READ and so changes nothing here.
+ *
+ * MySQL reads past M! comments, MariaDB past those for versions from 5.7 on.
+ */
+function sessionSettings(statementTimeoutMs: number): string {
+  return [
+    `SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = ${lockWaitTimeoutS}`,
+    `/*M! , tx_isolation = 'READ-COMMITTED', max_statement_time = ${statementTimeoutMs / 1000} */`,
+    `/*!80000 , transaction_isolation = 'READ-COMMITTED', max_execution_time = ${statementTimeoutMs} */`,
+  ].join(" ");
+}
+
+function once<A extends unknown[]>(fn: (...args: A) => void): (...args: A) => void {
+  let called = false;
+  return (...args) => {
+    if (called) return;
+    called = true;
+    fn(...args);
+  };
+}
