@@ -62,8 +62,7 @@ export async function reserveStock(
 ): Promise<void> {
   const totals = totalBySku(lines);
   const isNew = await database.transaction("inventory.reserveStock", async (tx) => {
-    // First, and without a look before: the unique key makes a second attempt wait here until the first has ended, and a look
-    // at a row that is not there would lock the gap where other orders' rows go.
+    // First, and without a look before: the unique key makes a second attempt wait here until the first has ended.
     if (!(await stock.addReservation(tx, orderId, "HELD"))) return false;
     const refused: StockLine[] = [];
     for (const line of totals) if (!(await stock.hold(tx, line))) refused.push(line);

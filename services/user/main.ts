@@ -1,0 +1,45 @@
+import { randomUUID } from "node:crypto";
+import { systemClock } from "@weft/mesh/contract";
+import { bucketFor, createDatabase, migrate, newId } from "@weft/mesh/data";
+import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
+import { loadCredentials } from "@weft/mesh/security";
+import { runMain, serve } from "@weft/mesh/server";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { type Config, loadConfig } from "./config.ts";
+import { createUserEvents } from "./events.ts";
+import { createPasswords } from "./passwords.ts";
+import { userRoutes } from "./rpc.ts";
+import { createAccountStore } from "./store.ts";
+import { createAccessTokens, loadTokenKey } from "./tokens.ts";
+
+const SERVICE = "user";
+
+/** Starts the user service; disposing of what it returns drains and stops it. */
+export async function start(config: Config): Promise<AsyncDisposable> {
+  await using resources = new AsyncDisposableStack();
+  const clock = systemClock;
+  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const key = await loadTokenKey(config.tokenKeyFile);
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  const { logger } = telemetry;
+  await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+
+  const routes = userRoutes({
+    clock,
+    database,
+    accounts: createAccountStore(database),
+    passwords: await createPasswords(telemetry),
+    tokens: await createAccessTokens({ key, issuer: config.tokenIssuer, clock, newTokenId: randomUUID }),
+    events: createUserEvents(outbox),
+    // The bucket is a hash of the address, so that logging in by address needs no directory of shards either.
+    newUserId: (email) => newId("usr", bucketFor(email), { clock, random: Math.random }),
+  });
+  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  return resources.move();
+}
+
+if (import.meta.main) await runMain(SERVICE, loadConfig, start);
