@@ -15,7 +15,7 @@ const SERVICE = "catalog";
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
-  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });

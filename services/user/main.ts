@@ -19,7 +19,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
-  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const key = await loadTokenKey(config.tokenKeyFile);
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   const { logger } = telemetry;
