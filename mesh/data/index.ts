@@ -1,4 +1,11 @@
 export { createDatabase, type DatabaseOptions } from "./database.ts";
+export {
+  createDueRowsWorker,
+  type DueRow,
+  type DueRowsOptions,
+  type DueRowsWorker,
+  type RowLease,
+} from "./due-rows.ts";
 export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
 export { bucketCount, bucketFor, bucketOf, newId } from "./id.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";

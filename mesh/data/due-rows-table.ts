@@ -1,0 +1,87 @@
+import type { Database } from "./queryable.ts";
+
+/** Where due rows lie; see `DueRowsOptions`. */
+export interface DueRowsTable {
+  /** Names statements: "order.sagas". */
+  readonly name: string;
+  readonly database: Database;
+  readonly table: string;
+  readonly keyColumn: string;
+  readonly owner: string;
+}
+
+export interface ClaimedRow {
+  readonly key: string;
+  readonly attempts: number;
+  /** What made it due: only if nobody has said otherwise since does the worker set another time. */
+  readonly dueAt: Date;
+  readonly traceparent: string | null;
+}
+
+interface DueRow extends Omit<ClaimedRow, "attempts"> {
+  readonly attempts: number | string;
+}
+
+/** Leases up to `limit` rows that are due and nobody's, those due longest first. Rows that `skip` knows are left alone. */
+export async function claimDueRows(
+  at: DueRowsTable,
+  claim: { readonly now: Date; readonly until: Date; readonly limit: number; skip(key: string): boolean },
+): Promise<ClaimedRow[]> {
+  const { name, table, keyColumn, owner } = at;
+  return await at.database.transaction(`${name}.claim`, async (tx) => {
+    const rows = await tx.query<DueRow>(
+      `${name}.selectDue`,
+      `SELECT ${keyColumn} AS \`key\`, attempts, next_attempt_at AS dueAt, traceparent FROM ${table}
+       WHERE next_attempt_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+       ORDER BY next_attempt_at LIMIT ${claim.limit} FOR UPDATE SKIP LOCKED`,
+      [claim.now, claim.now],
+    );
+    const free = rows.filter(({ key }) => !claim.skip(key));
+    if (free.length === 0) return [];
+    await tx.execute(
+      `${name}.takeLeases`,
+      `UPDATE ${table} SET lease_owner = ?, lease_until = ?, attempts = attempts + 1
+       WHERE ${keyColumn} IN (${placeholders(free)})`,
+      [owner, claim.until, ...free.map(({ key }) => key)],
+    );
+    return free.map((row) => ({ ...row, attempts: Number(row.attempts) + 1 }));
+  });
+}
+
+/** Lengthens the leases of these rows; answers with those that are somebody else's by now. */
+export async function renewLeases(at: DueRowsTable, keys: readonly string[], until: Date): Promise<string[]> {
+  const { name, database, table, keyColumn, owner } = at;
+  const mine = `lease_owner = ? AND ${keyColumn} IN (${placeholders(keys)})`;
+  const renewal = `UPDATE ${table} SET lease_until = ? WHERE ${mine}`;
+  const { affectedRows } = await database.execute(`${name}.renewLeases`, renewal, [until, owner, ...keys]);
+  if (affectedRows === keys.length) return [];
+  const sql = `SELECT ${keyColumn} AS \`key\` FROM ${table} WHERE ${mine}`;
+  const rows = await database.query<{ key: string }>(`${name}.selectLeased`, sql, [owner, ...keys]);
+  const held = new Set(rows.map(({ key }) => key));
+  return keys.filter((key) => !held.has(key));
+}
+
+/** Ends a lease. With a time, the row is due then, unless its next time has been set since it was claimed. */
+export async function giveBack(
+  at: DueRowsTable,
+  row: Pick<ClaimedRow, "key" | "dueAt">,
+  nextAttemptAt: Date | undefined,
+): Promise<void> {
+  await at.database.execute(
+    `${at.name}.giveBack`,
+    `UPDATE ${at.table} SET lease_owner = NULL, lease_until = NULL,
+       next_attempt_at = IF(next_attempt_at = ?, COALESCE(?, next_attempt_at), next_attempt_at)
+     WHERE ${at.keyColumn} = ? AND lease_owner = ?`,
+    [row.dueAt, nextAttemptAt ?? null, row.key, at.owner],
+  );
+}
+
+/** Ends all leases of this owner. */
+export async function giveAllBack({ name, database, table, owner }: DueRowsTable): Promise<void> {
+  const sql = `UPDATE ${table} SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?`;
+  await database.execute(`${name}.giveAllBack`, sql, [owner]);
+}
+
+function placeholders(items: readonly unknown[]): string {
+  return items.map(() => "?").join(", ");
+}

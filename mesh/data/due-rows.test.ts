@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type TestDatabase, testDatabase } from "../../tools/dev/testing/engines.ts";
+import { currentCall, currentSignal } from "../context/call-context.ts";
+import { createTelemetry } from "../telemetry/telemetry.ts";
+import { createDatabase } from "./database.ts";
+import { createDueRowsWorker, type DueRow, type DueRowsOptions } from "./due-rows.ts";
+import type { Database } from "./queryable.ts";
+
+let schema: TestDatabase;
+let database: Database;
+const lines: string[] = [];
+const telemetry = createTelemetry({ service: "test", write: (line) => lines.push(line) });
+
+beforeAll(async () => {
+  schema = await testDatabase("due_rows");
+  database = createDatabase({ url: schema.url, telemetry });
+  await database.execute(
+    "test.createJobs",
+    `CREATE TABLE jobs (id VARCHAR(64) PRIMARY KEY, next_attempt_at DATETIME(3) NULL, lease_owner VARCHAR(64) NULL,
+       lease_until DATETIME(3) NULL, attempts INT UNSIGNED NOT NULL, traceparent VARCHAR(64) NULL, KEY (next_attempt_at))`,
+  );
+});
+
+afterAll(async () => {
+  await database?.[Symbol.asyncDispose]();
+  await telemetry[Symbol.asyncDispose]();
+  await schema?.[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  lines.length = 0;
+  await database.execute("test.deleteJobs", "DELETE FROM jobs");
+});
+
+/** A worker that is quick about everything and polls so rarely that a test sees whether it was woken. */
+function worker(run: DueRowsOptions["run"], options: Partial<DueRowsOptions> = {}) {
+  return createDueRowsWorker({
+    name: "test.jobs",
+    database,
+    telemetry,
+    table: "jobs",
+    keyColumn: "id",
+    pollIntervalMs: 60_000,
+    leaseMs: 600,
+    drainTimeoutMs: 200,
+    backoffMs: { first: 40, max: 100 },
+    run,
+    ...options,
+  });
+}
+
+async function addJob(id: string, leaseUntil: Date | null = null): Promise<void> {
+  const sql = "INSERT INTO jobs VALUES (?, ?, ?, ?, 0, NULL)";
+  await database.execute("test.addJob", sql, [id, new Date(), leaseUntil && "another", leaseUntil]);
+}
+
+async function finish(id: string): Promise<undefined> {
+  await database.execute("test.finish", "UPDATE jobs SET next_attempt_at = NULL, attempts = 0 WHERE id = ?", [id]);
+  return undefined;
+}
+
+async function job(id: string) {
+  interface Row {
+    next_attempt_at: Date | null;
+    lease_owner: string | null;
+    attempts: number;
+  }
+  const [row] = await database.query<Row>("test.job", "SELECT * FROM jobs WHERE id = ?", [id]);
+  return row;
+}
+
+test("rows that are due at the start are run, each once, by two workers side by side", async () => {
+  const ids = Array.from({ length: 60 }, (_, i) => `job-${i}`);
+  for (const id of ids) await addJob(id);
+  const ran: string[] = [];
+  const run = async ({ key }: DueRow) => {
+    ran.push(key);
+    return finish(key);
+  };
+  await using _a = worker(run, { concurrency: 4 });
+  await using _b = worker(run, { concurrency: 4 });
+  await expect.poll(() => ran.length).toBe(60);
+  expect(new Set(ran)).toEqual(new Set(ids));
+  await expect.poll(async () => (await job("job-59"))?.lease_owner).toBeNull();
+});
+
+test("wake() finds what has just become due", async () => {
+  const ran: string[] = [];
+  await using jobs = worker(async ({ key }) => {
+    ran.push(key);
+    return finish(key);
+  });
+  await addJob("late");
+  jobs.wake();
+  await expect.poll(() => ran).toEqual(["late"]);
+});
+
+test("a row that another instance has leased is left alone until its lease runs out", async () => {
+  const leaseUntil = new Date(Date.now() + 700);
+  await addJob("crashed", leaseUntil);
+  const ranAt: number[] = [];
+  await using _ = worker(
+    async ({ key }) => {
+      ranAt.push(Date.now());
+      return finish(key);
+    },
+    { pollIntervalMs: 50 },
+  );
+  await expect.poll(() => ranAt.length, { timeout: 5_000 }).toBe(1);
+  expect(ranAt[0]).toBeGreaterThanOrEqual(leaseUntil.getTime());
+});
+
+test("a run longer than its lease keeps it", async () => {
+  await addJob("long");
+  let runs = 0;
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const run = async ({ key }: DueRow) => {
+    runs += 1;
+    await released;
+    return finish(key);
+  };
+  await using _a = worker(run, { pollIntervalMs: 50 });
+  await using _b = worker(run, { pollIntervalMs: 50 });
+  await expect.poll(() => runs).toBe(1);
+  const startMs = Date.now();
+  await expect.poll(() => Date.now() - startMs, { timeout: 5_000 }).toBeGreaterThan(1_300);
+  expect(runs).toBe(1);
+  release();
+  await expect.poll(async () => (await job("long"))?.next_attempt_at).toBeNull();
+});
+
+test("a failed run is due again after a backoff, counted and logged", async () => {
+  await addJob("flaky");
+  const attempts: number[] = [];
+  await using _ = worker(
+    async (row) => {
+      attempts.push(row.attempts);
+      if (row.attempts < 3) throw new Error("not yet");
+      return finish(row.key);
+    },
+    { pollIntervalMs: 20 },
+  );
+  await expect.poll(() => attempts, { timeout: 5_000 }).toEqual([1, 2, 3]);
+  const failures = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === "due row failed");
+  expect(failures).toMatchObject([
+    { level: "warn", attempts: 1 },
+    { level: "warn", attempts: 2 },
+  ]);
+});
+
+test("what others set while a run failed stands: they know better when the row is due", async () => {
+  await addJob("moved");
+  await using _ = worker(async ({ key }) => {
+    await finish(key);
+    throw new Error("after its commit");
+  });
+  await expect.poll(async () => (await job("moved"))?.lease_owner).toBeNull();
+  await expect.poll(() => lines.length).toBe(1);
+  expect((await job("moved"))?.next_attempt_at).toBeNull();
+});
+
+test("a run whose lease was taken over is cut off and gives nothing back", async () => {
+  await addJob("stolen");
+  const { promise: cut, resolve } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  await using _ = worker(async () => {
+    begin();
+    const signal = currentSignal();
+    signal?.addEventListener("abort", () => resolve());
+    await cut;
+    throw signal?.reason;
+  });
+  await begun;
+  const sql = "UPDATE jobs SET lease_owner = 'another', lease_until = ? WHERE id = 'stolen'";
+  await database.execute("test.steal", sql, [new Date(Date.now() + 60_000)]);
+  await cut;
+  await expect.poll(() => lines.some((line) => line.includes("another instance's now"))).toBe(true);
+  expect((await job("stolen"))?.lease_owner).toBe("another");
+});
+
+test("a row born leased is run inside its caller's trace, and the worker waits for it when it stops", async () => {
+  const traces: (string | undefined)[] = [];
+  const jobs = worker(async ({ key }) => {
+    traces.push(telemetry.inject().traceparent?.slice(0, 35));
+    expect(currentCall()?.deadlineMs).toBeLessThan(Number.POSITIVE_INFINITY);
+    return finish(key);
+  });
+  const caller = await telemetry.span("caller", {}, async () => {
+    const lease = jobs.lease();
+    const sql = "INSERT INTO jobs VALUES ('born', ?, ?, ?, 1, ?)";
+    await database.execute("test.addLeased", sql, [lease.dueAt, lease.owner, lease.until, lease.traceparent]);
+    void jobs.runLeased("born", lease);
+    return lease.traceparent;
+  });
+  await jobs[Symbol.asyncDispose]();
+  expect(traces).toEqual([caller?.slice(0, 35)]);
+  expect(await job("born")).toMatchObject({ next_attempt_at: null, lease_owner: null });
+});
+
+test("past leasedMax no more leases are given, with a hint when to come back", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  await using jobs = worker(() => released, { leasedMax: 1 });
+  const running = jobs.runLeased("one", jobs.lease());
+  expect(() => jobs.lease()).toThrow(/leasedMax/);
+  release(undefined);
+  await running;
+  expect(jobs.lease().owner).toMatch(/^test-/);
+});
