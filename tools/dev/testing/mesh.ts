@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createMesh } from "@weft/mesh/client";
+import { loadCredentials } from "@weft/mesh/security";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { ensureTokenKey, openCertificateAuthority } from "../certificates.ts";
+import { freePort } from "../processes/ports.ts";
+import { startNats, type TestDatabase, type TestEngine, testDatabase } from "./engines.ts";
+
+const TRUST_DOMAIN = "weft.local";
+
+/** What the services under test share: one authority, a NATS of their own, a schema for each. */
+export interface TestMesh extends AsyncDisposable {
+  readonly nats: TestEngine;
+  /** The environment of a service's process, for its loadConfig. */
+  env(service: string): Record<string, string>;
+  /** A service's schema. */
+  database(service: string): TestDatabase;
+  /** A client of a service over a real socket, calling with the identity of `caller`. */
+  client<T extends DescService>(contract: T, service: string, caller?: string): Promise<Client<T>>;
+}
+
+/** Makes what `start(config)` of the named services needs: certificates, free ports, a schema each, a NATS of their own. */
+export async function createTestMesh(services: readonly string[]): Promise<TestMesh> {
+  await using resources = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "weft-mesh-"));
+  resources.defer(() => rm(directory, { recursive: true, force: true }));
+  const authority = await openCertificateAuthority({ directory, trustDomain: TRUST_DOMAIN });
+  const tokenKeyFile = join(directory, "token-key.pem");
+  await ensureTokenKey(tokenKeyFile);
+  const nats = resources.use(await startNats());
+  const databases = new Map<string, TestDatabase>();
+  const ports = new Map<string, number[]>();
+  for (const service of services) {
+    await authority.issue(service);
+    databases.set(service, resources.use(await testDatabase(service)));
+    ports.set(service, [await freePort(), await freePort(), await freePort()]);
+  }
+  const address = (service: string, index: number) => `127.0.0.1:${ports.get(service)?.[index]}`;
+
+  const database = (service: string) => {
+    const found = databases.get(service);
+    if (found === undefined) throw new Error(`this mesh has no service "${service}"`);
+    return found;
+  };
+
+  const running = resources.move();
+  return {
+    nats,
+    database,
+
+    env: (service) => ({
+      WEFT_GRPC_ADDR: address(service, 0),
+      WEFT_HEALTH_ADDR: address(service, 1),
+      WEFT_METRICS_ADDR: address(service, 2),
+      WEFT_CERT_DIR: join(directory, service),
+      WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
+      WEFT_ENDPOINTS: services.map((name) => `${name}=${address(name, 0)}`).join(","),
+      MYSQL_URL: database(service).url,
+      NATS_URL: nats.url,
+      LOG_LEVEL: "error",
+      TOKEN_KEY_FILE: tokenKeyFile,
+      TOKEN_ISSUER: "https://shop.test",
+    }),
+
+    async client(contract, service, caller = "edge") {
+      await authority.ensure(caller);
+      const telemetry = running.use(createTelemetry({ service: caller, logLevel: "error" }));
+      const credentials = running.use(
+        await loadCredentials({ directory: join(directory, caller), trustDomain: TRUST_DOMAIN }),
+      );
+      const endpoints = new Map(services.map((name) => [name, [address(name, 0)]]));
+      const mesh = running.use(createMesh({ service: caller, credentials, endpoints, telemetry }));
+      return createClient(contract, mesh.transport(service));
+    },
+
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
