@@ -33,6 +33,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     await servePublic({
       service: SERVICE,
       address: config.publicAddress,
+      addressSetting: "EDGE_ADDR",
       routes: edgeRoutes({ clients, logger }),
       telemetry,
       authenticate: createAuthenticate({ keys, issuer: config.tokenIssuer, clock }),

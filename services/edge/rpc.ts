@@ -7,7 +7,6 @@ import { type OrderSchema, OrderService, OrderState } from "../../gen/shop/api/v
 import type { Product } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { OrderState as InnerOrderState, type Order } from "../../gen/shop/order/v1/order_pb.ts";
 import { type Clients, findAvailable } from "./clients.ts";
-import { outward, outwardStream } from "./outward.ts";
 import { getProduct } from "./usecases.ts";
 
 /** What the public API is made of. */
@@ -27,15 +26,15 @@ export function edgeRoutes(deps: EdgeDeps): (router: ConnectRouter) => void {
 
 function accountService({ clients }: EdgeDeps): ServiceImpl<typeof AccountService> {
   return {
-    register: outward(async ({ email, password, displayName }) => {
+    async register({ email, password, displayName }) {
       const { user } = await clients.users.register({ email, password, displayName });
       return { userId: user?.userId ?? "" };
-    }),
+    },
 
-    logIn: outward(async ({ email, password }) => {
+    async logIn({ email, password }) {
       const { accessToken, expiresIn, user } = await clients.users.logIn({ email, password });
       return { accessToken, ...(expiresIn && { expiresIn }), userId: user?.userId ?? "" };
-    }),
+    },
   };
 }
 
@@ -46,33 +45,36 @@ function catalogService({ clients, logger }: EdgeDeps): ServiceImpl<typeof Catal
     logger,
   };
   return {
-    listProducts: outward(async ({ pageSize, pageToken }) => {
+    async listProducts({ pageSize, pageToken }) {
       const { products, nextPageToken } = await clients.catalog.listProducts({ pageSize, pageToken });
       return { products: products.map(toProduct), nextPageToken };
-    }),
+    },
 
-    getProduct: outward(async ({ sku }) => {
+    async getProduct({ sku }) {
       const { product, available } = await getProduct(productDeps, sku);
       return {
         ...(product.product && { product: toProduct(product.product) }),
         ...(available !== undefined && { available }),
       };
-    }),
+    },
   };
 }
 
 function orderService({ clients }: EdgeDeps): ServiceImpl<typeof OrderService> {
   return {
-    placeOrder: outward(async ({ idempotencyKey, lines, paymentMethod }) => {
+    async placeOrder({ idempotencyKey, lines, paymentMethod }) {
       const wanted = lines.map(({ sku, quantity }) => ({ sku, quantity }));
       return withOrder(await clients.orders.placeOrder({ idempotencyKey, lines: wanted, paymentMethod }));
-    }),
+    },
 
-    getOrder: outward(async ({ orderId }) => withOrder(await clients.orders.getOrder({ orderId }))),
+    async getOrder({ orderId }) {
+      return withOrder(await clients.orders.getOrder({ orderId }));
+    },
 
-    watchOrder: outwardStream(async function* ({ orderId }, signal) {
-      for await (const change of clients.orders.watchOrder({ orderId }, { signal })) yield withOrder(change);
-    }),
+    // The call to the inner service ends with this one: the mesh passes cancellation on.
+    async *watchOrder({ orderId }) {
+      for await (const change of clients.orders.watchOrder({ orderId })) yield withOrder(change);
+    },
   };
 }
 
