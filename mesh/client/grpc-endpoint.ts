@@ -1,0 +1,188 @@
+import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  type Metadata,
+  type ServiceError,
+  type StatusObject,
+} from "@grpc/grpc-js";
+import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
+import { rpcError } from "../contract/errors.ts";
+import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
+import { toHeaders, toMetadata } from "../contract/metadata.ts";
+import type { Attempt, Endpoint } from "./endpoint.ts";
+
+/** Bounds and habits of one connection. */
+const channelOptions: ChannelOptions = {
+  // Retries have one owner: the mesh.
+  "grpc.enable_retries": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.enable_http_proxy": 0,
+  "grpc.use_local_subchannel_pool": 1,
+  // grpc-js would wait up to two minutes before it looks for a server that has come back.
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  // A frozen server answers no ping: its calls fail in seconds, not at their deadlines.
+  "grpc.keepalive_time_ms": 1_000,
+  "grpc.keepalive_timeout_ms": 1_000,
+  "grpc.keepalive_permit_without_calls": 0,
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
+  "grpc.max_send_message_length": 4 * 1024 * 1024,
+};
+
+/**
+ * Calls an instance of a service over plain gRPC (grpc-js).
+ *
+ * @param service the called service's name: what the server's certificate must prove
+ */
+export function createGrpcEndpoint(address: string, service: string, credentials: ChannelCredentials): Endpoint {
+  const client = new Client(address, credentials, {
+    ...channelOptions,
+    // Node refuses an IP address as TLS server name; who the server is, its SPIFFE id says.
+    "grpc.ssl_target_name_override": service,
+  });
+  return {
+    address,
+    unary: (method, input, attempt) =>
+      new Promise((resolve, reject) => {
+        let header = new Headers();
+        let message: MessageShape<typeof method.output>;
+        const call = client.makeUnaryRequest(
+          pathOf(method),
+          (value: typeof input) => encode(method.input, value),
+          (buffer) => fromBinary(method.output, buffer),
+          input,
+          metadataOf(attempt),
+          optionsOf(attempt),
+          (error, value) => {
+            unlink();
+            if (error) reject(toConnectError(error, attempt));
+            else if (value !== undefined) message = value;
+          },
+        );
+        const unlink = cancelOn(attempt.signal, call);
+        call.on("metadata", (metadata: Metadata) => {
+          header = toHeaders(metadata);
+        });
+        // A good answer's trailers come after the callback, with the status.
+        call.on("status", (status: StatusObject) => {
+          if (status.code === 0) resolve({ message, header, trailer: toHeaders(status.metadata) });
+        });
+      }),
+    async stream(method, inputs, attempt) {
+      const call = client.makeBidiStreamRequest(
+        pathOf(method),
+        (value: MessageShape<typeof method.input>) => encode(method.input, value),
+        (buffer) => fromBinary(method.output, buffer),
+        metadataOf(attempt),
+        optionsOf(attempt),
+      );
+      const unlink = cancelOn(attempt.signal, call);
+      const trailer = new Headers();
+      call.on("status", (status: StatusObject) => {
+        unlink();
+        for (const [key, value] of toHeaders(status.metadata)) trailer.append(key, value);
+      });
+      const opened = opening(call, attempt);
+      send(call, inputs).catch((error: unknown) => {
+        call.destroy(error instanceof Error ? error : new Error(String(error)));
+        call.cancel();
+      });
+      return { header: await opened, trailer, message: receive(call, attempt) };
+    },
+    close: () => client.close(),
+  };
+}
+
+/** The response's headers; fails if the call fails before they come. */
+function opening<I, O>(call: ClientDuplexStream<I, O>, attempt: Attempt): Promise<Headers> {
+  return new Promise((resolve, reject) => {
+    call.once("metadata", (metadata: Metadata) => resolve(toHeaders(metadata)));
+    call.once("end", () => resolve(new Headers()));
+    // Stays for the life of the call: without a listener an error that nobody reads would end the process.
+    call.on("error", (error) => reject(toConnectError(error, attempt)));
+  });
+}
+
+async function send<I, O>(call: ClientDuplexStream<I, O>, inputs: AsyncIterable<I>): Promise<void> {
+  let ended = false;
+  const over = new Promise<void>((resolve) => {
+    const end = (): void => {
+      ended = true;
+      resolve();
+    };
+    call.once("status", end).once("error", end).once("close", end);
+  });
+  for await (const input of inputs) {
+    if (ended) return;
+    if (!call.write(input)) await Promise.race([new Promise((resolve) => call.once("drain", resolve)), over]);
+  }
+  if (!ended) call.end();
+}
+
+async function* receive<I, O>(call: ClientDuplexStream<I, O>, attempt: Attempt): AsyncIterable<O> {
+  let done = false;
+  try {
+    for await (const message of call) yield message;
+    done = true;
+  } catch (error) {
+    done = true;
+    throw toConnectError(error, attempt);
+  } finally {
+    // Whoever reads stopped before the end: the server is told.
+    if (!done) call.cancel();
+  }
+}
+
+function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+function encode<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Buffer {
+  const bytes = toBinary(schema, message);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function metadataOf(attempt: Attempt): Metadata {
+  const metadata = toMetadata(attempt.headers);
+  if (attempt.endUser) metadata.set(endUserHeader, formatEndUser(attempt.endUser));
+  return metadata;
+}
+
+function optionsOf(attempt: Attempt): CallOptions {
+  return { deadline: attempt.deadlineMs };
+}
+
+function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
+  if (signal === undefined) return () => undefined;
+  const cancel = (): void => call.cancel();
+  if (signal.aborted) cancel();
+  else signal.addEventListener("abort", cancel, { once: true });
+  return () => signal.removeEventListener("abort", cancel);
+}
+
+function toConnectError(error: unknown, attempt: Attempt): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (attempt.signal?.aborted) {
+    const { reason } = attempt.signal;
+    return reason instanceof ConnectError ? reason : rpcError(Code.Canceled, "the call was cancelled");
+  }
+  if (!isServiceError(error)) return rpcError(Code.Internal, "the answer could not be read", { cause: error });
+  const details = error.metadata.get(statusDetailsKey)[0];
+  const status = decodeStatus(codeOf(error.code), error.details, details instanceof Buffer ? details : undefined);
+  status.cause = error;
+  return status;
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && typeof error.code === "number" && "metadata" in error;
+}
+
+/** gRPC's number as Connect's code: the same numbers, 1 to 16. */
+function codeOf(status: number): Code {
+  return Code[status] === undefined ? Code.Unknown : status;
+}

@@ -1,0 +1,1 @@
+export { createMesh, type Mesh, type MeshOptions } from "./mesh.ts";

@@ -1,0 +1,93 @@
+import type { Transport } from "@connectrpc/connect";
+import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
+import type { Credentials } from "../security/credentials.ts";
+import type { InProcessNetwork } from "../server/in-process-network.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { createGrpcEndpoint } from "./grpc-endpoint.ts";
+import { createInProcessEndpoint } from "./in-process-endpoint.ts";
+import { createClientObserver } from "./observe.ts";
+import { createPolicyReader } from "./outgoing-call.ts";
+import { createTarget, type Target } from "./target.ts";
+import { createMeshTransport } from "./transport.ts";
+
+export interface MeshOptions {
+  /** The calling service's name. */
+  readonly service: string;
+  readonly credentials: Credentials;
+  /** Addresses of the services that may be called, by name. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  readonly telemetry: Telemetry;
+  /** The services of this process: called without a socket. */
+  readonly inProcess?: InProcessNetwork | undefined;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A service's way to call others. */
+export interface Mesh extends Disposable {
+  /**
+   * Connect's Transport to a service, for createClient(InventoryService, mesh.transport("inventory")).
+   *
+   * @throws Error if the service has no address here
+   */
+  transport(service: string): Transport;
+  breakers(): BreakerStatus[];
+}
+
+/** Creates the client side of the mesh. Connections are opened by the first call. */
+export function createMesh(options: MeshOptions): Mesh {
+  const { credentials, telemetry, inProcess, clock = systemClock, random = Math.random } = options;
+  const targets = new Map<string, Target>();
+  const transports = new Map<string, Transport>();
+  const observe = createClientObserver(telemetry, clock);
+  const policyOf = createPolicyReader();
+  const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
+  watchBreakers(telemetry, breakers);
+
+  const endpointsOf = (service: string): Endpoint[] => {
+    if (inProcess) return [createInProcessEndpoint(inProcess, service, credentials.id)];
+    const channelCredentials = credentials.forClient(service);
+    const addresses = options.endpoints.get(service) ?? [];
+    if (addresses.length === 0)
+      throw new Error(`no address of service ${service}: add ${service}=host:port to WEFT_ENDPOINTS`);
+    return addresses.map((address) => createGrpcEndpoint(address, service, channelCredentials));
+  };
+  const open = (service: string): Transport => {
+    const target = createTarget(service, endpointsOf(service), (status) => {
+      const level = status.state === "open" ? "warn" : "info";
+      telemetry.logger[level](`breaker ${status.state}`, { ...status });
+    });
+    targets.set(service, target);
+    return createMeshTransport({ target, policyOf, observe, telemetry, clock, random });
+  };
+
+  return {
+    transport(service) {
+      const transport = transports.get(service) ?? open(service);
+      transports.set(service, transport);
+      return transport;
+    },
+    breakers,
+    [Symbol.dispose]() {
+      for (const target of targets.values()) target.close();
+    },
+  };
+}
+
+const gaugeValues: Record<BreakerState, number> = { closed: 0, "half-open": 1, open: 2 };
+
+function watchBreakers(telemetry: Telemetry, breakers: () => BreakerStatus[]): void {
+  telemetry.meter
+    .createObservableGauge("weft.client.breaker.state", { description: "0 closed, 1 half-open, 2 open" })
+    .addCallback((result) => {
+      for (const { target, endpoint, method, state } of breakers()) {
+        result.observe(gaugeValues[state], {
+          "server.address": target,
+          "weft.endpoint": endpoint,
+          "rpc.method": method,
+        });
+      }
+    });
+}

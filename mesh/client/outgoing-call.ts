@@ -1,0 +1,71 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { currentCall, deadlineExceeded, type EndUser } from "../context/call-context.ts";
+import type { Clock } from "../contract/clock.ts";
+import { rpcError } from "../contract/errors.ts";
+import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
+
+/** A call as the ambient context and the contract shape it, before its first attempt. */
+export interface OutgoingCall {
+  readonly policy: MethodPolicy;
+  /** Milliseconds since the epoch: the smallest of the caller's rest, the policy's and the call's own. */
+  readonly deadlineMs: number;
+  /** Aborts when the ambient call or the call's own signal does. */
+  readonly signal: AbortSignal | undefined;
+  readonly headers: Headers;
+  readonly endUser: EndUser | undefined;
+}
+
+/** Finds a method's policy; descriptors are read once for each service. */
+export type PolicyOf = (method: DescMethod) => MethodPolicy;
+
+/** Creates a finder that reads each service's options on its first call. @throws ContractError then */
+export function createPolicyReader(): PolicyOf {
+  const known = new Map<DescService, ReadonlyMap<DescMethod, MethodPolicy>>();
+  return (method) => {
+    let policies = known.get(method.parent);
+    if (policies === undefined) {
+      policies = readPolicies(method.parent);
+      known.set(method.parent, policies);
+    }
+    const policy = policies.get(method);
+    if (policy === undefined) throw new Error(`${method.name} is not a method of ${method.parent.typeName}`);
+    return policy;
+  };
+}
+
+/** The first stage of a call: takes what is ambient; the call's own options can only make it stricter. */
+export function prepareCall(
+  policy: MethodPolicy,
+  options: {
+    readonly signal: AbortSignal | undefined;
+    readonly timeoutMs: number | undefined;
+    readonly headers: ConstructorParameters<typeof Headers>[0];
+  },
+  clock: Clock,
+): OutgoingCall {
+  const ambient = currentCall();
+  const now = clock.now();
+  const deadlineMs = Math.min(
+    ambient?.deadlineMs ?? Number.POSITIVE_INFINITY,
+    now + policy.timeoutMs,
+    now + (options.timeoutMs ?? Number.POSITIVE_INFINITY),
+  );
+  return {
+    policy,
+    deadlineMs,
+    signal: either(ambient?.signal, options.signal),
+    headers: new Headers(options.headers),
+    endUser: ambient?.endUser,
+  };
+}
+
+/** Refuses to send what nobody waits for. @throws ConnectError */
+export function requireTimeLeft(call: OutgoingCall, clock: Clock): void {
+  if (call.signal?.aborted) throw rpcError(Code.Canceled, "the call was cancelled before it was sent");
+  if (call.deadlineMs <= clock.now()) throw deadlineExceeded();
+}
+
+function either(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {
+  return a && b ? AbortSignal.any([a, b]) : (a ?? b);
+}

@@ -1,0 +1,50 @@
+import { Code, type ServiceImpl } from "@connectrpc/connect";
+import { currentCall } from "../context/call-context.ts";
+import { rpcError, toDuration } from "../contract/errors.ts";
+import { type AdminService, BreakerState } from "../gen/weft/admin/v1/admin_pb.ts";
+import type { BreakerStatus } from "../resilience/breaker.ts";
+import { spiffeId } from "../security/spiffe.ts";
+
+export interface AdminOptions {
+  readonly service: string;
+  readonly trustDomain: string;
+  readonly breakers: () => readonly BreakerStatus[];
+}
+
+const states = {
+  closed: BreakerState.CLOSED,
+  open: BreakerState.OPEN,
+  "half-open": BreakerState.HALF_OPEN,
+} as const;
+
+/** What an operator asks a running service about itself (weft.admin.v1). Nobody else is let in. */
+export function createAdmin(options: AdminOptions): Partial<ServiceImpl<typeof AdminService>> {
+  const operator = spiffeId(options.trustDomain, "operator");
+  const onlyOperator = (): void => {
+    const peer = currentCall()?.peer;
+    if (peer === operator) return;
+    throw rpcError(Code.PermissionDenied, `the admin API is for ${operator}; you are ${peer ?? "nobody we know"}`, {
+      reason: "OPERATOR_ONLY",
+      domain: "weft",
+    });
+  };
+  return {
+    getProcess() {
+      onlyOperator();
+      const { user, system } = process.cpuUsage();
+      const startedMs = Math.round(Date.now() - process.uptime() * 1000);
+      return {
+        service: options.service,
+        pid: BigInt(process.pid),
+        startedAt: toDuration(startedMs),
+        residentBytes: BigInt(process.memoryUsage.rss()),
+        cpuTime: toDuration((user + system) / 1000),
+        nodeVersion: process.version,
+      };
+    },
+    listBreakers() {
+      onlyOperator();
+      return { breakers: options.breakers().map((status) => ({ ...status, state: states[status.state] })) };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { cors } from "@connectrpc/connect";
+
+const preflightMaxAgeSeconds = 7_200;
+const allowedHeaders = [...cors.allowedHeaders, "Authorization", "Traceparent"].join(", ");
+const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");
+
+/**
+ * Lets pages of the given origins call this server ("https://shop.example"). Answers a preflight itself.
+ *
+ * @returns true if the request is answered
+ */
+export function answerCors(origins: ReadonlySet<string>, request: IncomingMessage, response: ServerResponse): boolean {
+  const { origin } = request.headers;
+  const preflight = request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
+  if (origin !== undefined) response.setHeader("Vary", "Origin");
+  const allowed = origin !== undefined && origins.has(origin);
+  if (allowed) {
+    response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
+  }
+  if (!preflight) return false;
+  if (allowed) {
+    response.setHeader("Access-Control-Allow-Methods", cors.allowedMethods.join(", "));
+    response.setHeader("Access-Control-Allow-Headers", allowedHeaders);
+    response.setHeader("Access-Control-Max-Age", preflightMaxAgeSeconds);
+  }
+  response.writeHead(allowed ? 204 : 403).end();
+  return true;
+}

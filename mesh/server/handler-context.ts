@@ -1,0 +1,56 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import type { CallContext } from "../context/call-context.ts";
+
+/** What Connect hands to a handler, without the timer and the headers that most handlers never ask for. */
+export class CallHandlerContext implements HandlerContext {
+  readonly method: DescMethod;
+  readonly requestHeader: Headers;
+  readonly requestMethod = "POST";
+  readonly protocolName = "grpc";
+  readonly #call: CallContext;
+  #values: ContextValues | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+
+  constructor(method: DescMethod, requestHeader: Headers, call: CallContext) {
+    this.method = method;
+    this.requestHeader = requestHeader;
+    this.#call = call;
+  }
+
+  get service(): DescService {
+    return this.method.parent;
+  }
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+  get url(): string {
+    return `/${this.#call.method}`;
+  }
+  get values(): ContextValues {
+    this.#values ??= createContextValues();
+    return this.#values;
+  }
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+  /** The response headers if the handler set any. */
+  get sentHeader(): Headers | undefined {
+    return this.#responseHeader;
+  }
+  /** The response trailers if the handler set any. */
+  get sentTrailer(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+
+  timeoutMs(): number | undefined {
+    const { deadlineMs } = this.#call;
+    return deadlineMs === Number.POSITIVE_INFINITY ? undefined : Math.max(0, deadlineMs - Date.now());
+  }
+}

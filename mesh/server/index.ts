@@ -1,0 +1,5 @@
+export { loadMeshConfig, type MeshConfig } from "./config.ts";
+export { createInProcessNetwork, type InProcessNetwork } from "./in-process-network.ts";
+export { type PublicServerOptions, servePublic } from "./public-server.ts";
+export { runMain } from "./run-main.ts";
+export { type RunningServer, type ServeOptions, serve } from "./serve.ts";

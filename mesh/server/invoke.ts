@@ -1,0 +1,44 @@
+import { create, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { Code, type MethodImplSpec } from "@connectrpc/connect";
+import { rpcError } from "../contract/errors.ts";
+import type { CallHandlerContext } from "./handler-context.ts";
+
+type AnySpec = MethodImplSpec;
+type Input = MessageShape<DescMessage>;
+
+/** Calls the handler of a unary method. */
+export async function invokeUnary(spec: AnySpec, input: Input, context: CallHandlerContext): Promise<Message> {
+  if (spec.kind !== "unary") throw new Error(`${spec.method.name} is not unary`);
+  return create(spec.method.output, await spec.impl(input, context));
+}
+
+/** Calls the handler of a streaming method of any kind, as if it were bidirectional: the wire is the same. */
+export async function* invokeStream(
+  spec: AnySpec,
+  inputs: AsyncIterable<Input>,
+  context: CallHandlerContext,
+): AsyncIterable<Message> {
+  switch (spec.kind) {
+    case "unary":
+      throw new Error(`${spec.method.name} is unary`);
+    case "client_streaming":
+      yield create(spec.method.output, await spec.impl(inputs, context));
+      return;
+    case "server_streaming":
+      for await (const output of spec.impl(await only(inputs), context)) yield create(spec.method.output, output);
+      return;
+    case "bidi_streaming":
+      for await (const output of spec.impl(inputs, context)) yield create(spec.method.output, output);
+      return;
+  }
+}
+
+async function only(inputs: AsyncIterable<Input>): Promise<Input> {
+  let first: Input | undefined;
+  for await (const input of inputs) {
+    if (first !== undefined) throw rpcError(Code.InvalidArgument, "this method takes one request message, not several");
+    first = input;
+  }
+  if (first === undefined) throw rpcError(Code.InvalidArgument, "this method takes a request message; none came");
+  return first;
+}

@@ -1,0 +1,222 @@
+import type { DescMethod, MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { inContext } from "../context/ambient-iterable.ts";
+import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
+import type { CancelSource } from "../context/cancel-source.ts";
+import { type Clock, systemClock } from "../contract/clock.ts";
+import { meaningOf, rpcError } from "../contract/errors.ts";
+import { statusName } from "../contract/grpc-status.ts";
+import type { MethodPolicy } from "../contract/policy.ts";
+import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
+import { failSpan, type Telemetry } from "../telemetry/telemetry.ts";
+import { authorizeEndUser } from "./authorize.ts";
+import { cancellable, cancelled } from "./cancellable.ts";
+import type { RequestValidation } from "./request-validation.ts";
+
+/** A call as any of the ways in (gRPC, in-process, the public edge) hands it to the pipeline. */
+export interface IncomingCall {
+  readonly method: DescMethod;
+  readonly policy: MethodPolicy;
+  readonly headers: Headers;
+  /** The caller's deadline, milliseconds since the epoch; Infinity if it named none. */
+  readonly deadlineMs: number;
+  /** SPIFFE id of the caller, as its certificate proves. */
+  readonly peer: string | undefined;
+  /** A promise at the edge, where a token must be verified first; it may reject. */
+  readonly endUser: EndUser | undefined | Promise<EndUser | undefined>;
+  readonly cancel: CancelSource;
+  /** Told the id under which logs and traces know the call. */
+  readonly onTrace?: (traceId: string) => void;
+}
+
+type Input = MessageShape<DescMethod["input"]>;
+
+/** The server's way of a call: authorize, admit, validate, the handler inside its context, map errors, observe. */
+export interface ServerPipeline {
+  /** @throws ConnectError, always: what the caller is to see */
+  unary<O>(
+    call: IncomingCall,
+    read: () => Input,
+    invoke: (input: Input, context: CallContext) => Promise<O>,
+  ): Promise<O>;
+  /** The answers; they end with a ConnectError, always, if the call fails. Must be read, or the call stays in hand. */
+  stream<O>(
+    call: IncomingCall,
+    inputs: AsyncIterable<Input>,
+    invoke: (inputs: AsyncIterable<Input>, context: CallContext) => AsyncIterable<O>,
+  ): AsyncIterable<O>;
+}
+
+export interface ServerPipelineOptions {
+  readonly telemetry: Telemetry;
+  readonly validate: RequestValidation;
+  readonly clock?: Clock;
+}
+
+interface OpenCall {
+  /** Identifies, authorizes and admits the call: the context for its handler. @throws ConnectError */
+  enter(): Promise<CallContext>;
+  /** Records the outcome, once; returns what the caller is to see. */
+  close(error?: unknown): ConnectError | undefined;
+}
+
+/** Creates the pipeline that every call to a server goes through, whichever way it came. */
+export function createServerPipeline(options: ServerPipelineOptions): ServerPipeline {
+  const { telemetry, validate, clock = systemClock } = options;
+  const duration = createDurationHistogram(telemetry.meter, "rpc.server.call.duration", "Calls handled");
+  const active = telemetry.meter.createUpDownCounter("weft.server.active_calls", { description: "Calls in hand" });
+
+  const open = (call: IncomingCall): OpenCall => {
+    const { policy, cancel } = call;
+    const startedAt = clock.monotonic();
+    const now = clock.now();
+    const deadlineMs = Math.min(call.deadlineMs, now + policy.timeoutMs);
+    const parent = telemetry.extract(traceHeaders(call.headers));
+    const span = telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, attributes: spanAttributes(call) });
+    const timer = Number.isFinite(deadlineMs)
+      ? setTimeout(() => cancel.cancel(deadlineExceeded(deadlineMs - now)), Math.max(0, deadlineMs - now))
+      : undefined;
+    const otel = trace.setSpan(parent, span);
+    call.onTrace?.(span.spanContext().traceId);
+    active.add(1);
+    let closed = false;
+    return {
+      async enter() {
+        const endUser = call.endUser instanceof Promise ? await call.endUser : call.endUser;
+        authorizeEndUser(policy, endUser);
+        if (cancel.reason) throw cancel.reason;
+        if (deadlineMs <= clock.now()) throw deadlineExceeded();
+        return callContext(call, endUser, deadlineMs, otel);
+      },
+      close(thrown) {
+        if (closed) return undefined;
+        closed = true;
+        clearTimeout(timer);
+        active.add(-1);
+        const error = thrown === undefined ? undefined : visibleError(thrown, cancel);
+        const status = statusName(error?.code ?? 0);
+        const seconds = (clock.monotonic() - startedAt) / 1000;
+        duration.record(seconds, {
+          "rpc.system.name": "grpc",
+          "rpc.method": policy.path,
+          "rpc.status_code": status,
+        });
+        endSpan(span, status, error);
+        if (error) runAs({ otel }, () => log(telemetry, call, error, thrown, seconds));
+        return error;
+      },
+    };
+  };
+
+  return {
+    async unary(call, read, invoke) {
+      const { enter, close } = open(call);
+      try {
+        const context = await enter();
+        const input = read();
+        validate(call.method.input, input);
+        const output = await cancelled(
+          call.cancel,
+          runInContext(context, () => invoke(input, context)),
+        );
+        close();
+        return output;
+      } catch (error) {
+        throw close(error) ?? error;
+      }
+    },
+    stream(call, inputs, invoke) {
+      const opened = open(call);
+      return streamed(call, opened, (context) => invoke(validated(call, inputs, validate), context));
+    },
+  };
+}
+
+async function* streamed<O>(
+  call: IncomingCall,
+  { enter, close }: OpenCall,
+  invoke: (context: CallContext) => AsyncIterable<O>,
+): AsyncIterable<O> {
+  try {
+    const context = await enter();
+    yield* cancellable(inContext(context, invoke(context)), call.cancel);
+    close();
+  } catch (error) {
+    throw close(error) ?? error;
+  } finally {
+    // Reached while still open only if whoever reads the answers stopped before their end.
+    close(rpcError(Code.Canceled, "the caller left"));
+    call.cancel.cancel(rpcError(Code.Canceled, "the stream has ended"));
+  }
+}
+
+function callContext(call: IncomingCall, endUser: EndUser | undefined, deadlineMs: number, otel: Context): CallContext {
+  return {
+    method: call.policy.path,
+    deadlineMs,
+    get signal() {
+      return call.cancel.signal;
+    },
+    peer: call.peer,
+    endUser,
+    otel,
+  };
+}
+
+async function* validated(
+  call: IncomingCall,
+  inputs: AsyncIterable<Input>,
+  validate: RequestValidation,
+): AsyncIterable<Input> {
+  for await (const input of inputs) {
+    validate(call.method.input, input);
+    yield input;
+  }
+}
+
+/**
+ * What the caller may see of an error: its code, message and details if it is one of ours, else INTERNAL and nothing
+ * else. The metadata of an inner call's error stays here.
+ */
+function visibleError(error: unknown, cancel: CancelSource): ConnectError {
+  if (error instanceof ConnectError) {
+    const visible = new ConnectError(error.rawMessage, error.code);
+    visible.details = error.details;
+    return visible;
+  }
+  if (cancel.reason instanceof ConnectError) return cancel.reason;
+  return rpcError(Code.Internal, "internal error", { reason: "INTERNAL", domain: "weft" });
+}
+
+function spanAttributes(call: IncomingCall): Record<string, string> {
+  return {
+    "rpc.system.name": "grpc",
+    "rpc.method": call.policy.path,
+    ...(call.peer && { "weft.peer": call.peer }),
+  };
+}
+
+function endSpan(span: Span, status: string, error: ConnectError | undefined): void {
+  span.setAttribute("rpc.status_code", status);
+  if (error && meaningOf(error.code).endpointFailure) failSpan(span, error);
+  span.end();
+}
+
+function log(telemetry: Telemetry, call: IncomingCall, error: ConnectError, thrown: unknown, seconds: number): void {
+  const { logLevel } = meaningOf(error.code);
+  telemetry.logger[logLevel](`${call.policy.path} answered ${statusName(error.code)}`, {
+    method: call.policy.path,
+    code: statusName(error.code),
+    detail: error.rawMessage,
+    duration_ms: Math.round(seconds * 1e6) / 1000,
+    ...(call.peer && { peer: call.peer }),
+    ...(logLevel === "error" && { error: thrown }),
+  });
+}
+
+function traceHeaders(headers: Headers): Record<string, string> {
+  const traceparent = headers.get("traceparent");
+  const tracestate = headers.get("tracestate");
+  return { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
+}

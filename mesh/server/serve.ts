@@ -1,0 +1,96 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Mesh } from "../client/mesh.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { AdminService } from "../gen/weft/admin/v1/admin_pb.ts";
+import type { Credentials } from "../security/credentials.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createAdmin } from "./admin.ts";
+import type { MeshConfig } from "./config.ts";
+import { bind, createGrpcServer } from "./grpc-server.ts";
+import { createHealth } from "./health.ts";
+import { createInProcessServer } from "./in-process-server.ts";
+import { createPeerReader } from "./peer.ts";
+import { createServerPipeline } from "./pipeline.ts";
+import { mountReflection } from "./reflection.ts";
+import { createRequestValidation } from "./request-validation.ts";
+import { collectRoutes, servicesOf } from "./routes.ts";
+
+/** How long calls in hand may take to end once the server drains; then they are cut off. */
+const drainTimeoutMs = 10_000;
+
+export interface ServeOptions {
+  /** The service's name on the mesh: "order". */
+  readonly service: string;
+  readonly config: MeshConfig;
+  /** Mounts the service's methods, as for Connect's own adapters. */
+  readonly routes: (router: ConnectRouter) => void;
+  readonly credentials: Credentials;
+  readonly telemetry: Telemetry;
+  /** The service's own client side, for the admin API. */
+  readonly mesh?: Mesh;
+  /** False while something that the service cannot do without is away. */
+  readonly ready?: () => boolean;
+}
+
+/** A server that takes calls until it is disposed of: it then drains. */
+export interface RunningServer extends AsyncDisposable {
+  /** The port it listens on, which differs from the configured one only if that is 0. */
+  readonly port: number;
+}
+
+/**
+ * Serves methods to the mesh: mutual TLS, health, reflection and the admin API beside them, the in-process way where several
+ * services share a process, probes on a plaintext port and metrics on another.
+ *
+ * @throws ContractError if an option makes no sense; Error naming the address that is taken
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { service, config, telemetry, credentials, mesh } = options;
+  await using resources = new AsyncDisposableStack();
+
+  const own = collectRoutes(options.routes);
+  const names = new Set(servicesOf(own).map((descriptor) => descriptor.typeName));
+  const health = createHealth(names, options.ready ?? (() => true));
+  const admin = createAdmin({
+    service,
+    trustDomain: credentials.trustDomain,
+    breakers: () => mesh?.breakers() ?? [],
+  });
+  const routes = collectRoutes((router) => {
+    options.routes(router);
+    router.service(Health, health.service);
+    router.service(AdminService, admin);
+    mountReflection(router, [...servicesOf(own), Health, AdminService]);
+  });
+  const validate = createRequestValidation([...own.values()].map((route) => route.method));
+  const pipeline = createServerPipeline({ telemetry, validate });
+  const peerOf = createPeerReader();
+
+  resources.use(await telemetry.serveMetrics(config.metricsAddress));
+  const probes = createGrpcServer({
+    routes: collectRoutes((router) => router.service(Health, health.service)),
+    pipeline,
+    peerOf,
+  });
+  resources.defer(() => probes.forceShutdown());
+  await bind(probes, config.healthAddress, ServerCredentials.createInsecure(), "WEFT_HEALTH_ADDR");
+
+  const server = createGrpcServer({ routes, pipeline, peerOf });
+  resources.defer(() => drain(server));
+  const port = await bind(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
+  if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
+  resources.defer(() => health.drain());
+  telemetry.logger.info("serving", { port, services: [...names] });
+
+  const running = resources.move();
+  return { port, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Takes no new calls, lets those in hand end, closes. */
+async function drain(server: Server): Promise<void> {
+  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const timer = setTimeout(() => server.forceShutdown(), drainTimeoutMs);
+  await drained;
+  clearTimeout(timer);
+}
