@@ -20,6 +20,7 @@ const socketCodes = new Set([
 ]);
 
 const unavailableReason = "DATABASE_UNAVAILABLE";
+const exhaustedReason = "DATABASE_POOL_EXHAUSTED";
 
 /** Gives a driver's error its gRPC code where it has one; any other stays as it is. */
 export function mapDriverError(error: unknown, statement: string): unknown {
@@ -31,11 +32,7 @@ export function mapDriverError(error: unknown, statement: string): unknown {
     });
   }
   if (message === "Queue limit reached.") {
-    return rpcError(Code.ResourceExhausted, `${statement}: queueLengthMax callers wait for a connection already`, {
-      reason: "DATABASE_POOL_EXHAUSTED",
-      metadata: { limit: "queueLengthMax" },
-      cause: error,
-    });
+    return poolExhausted(`${statement}: too many callers wait for a connection`, "queueLengthMax", error);
   }
   const away = fatal || (code !== undefined && socketCodes.has(code)) || (errno !== undefined && refusals.has(errno));
   return away || message === "Pool is closed." ? databaseUnavailable(statement, error) : error;
@@ -49,11 +46,20 @@ export function databaseUnavailable(statement: string, cause?: unknown): Connect
   });
 }
 
-/** Whether this error, or one that it was made from, says that the database is away: nobody's fault, and it will pass. */
+/** The error of a pool all of whose connections are busy. `limit` is the setting that it has reached. */
+export function poolExhausted(message: string, limit: string, cause?: unknown): ConnectError {
+  return rpcError(Code.ResourceExhausted, `${message} (${limit})`, {
+    reason: exhaustedReason,
+    metadata: { limit },
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** Whether this error, or one that it was made from, says that the database is away or overrun: it will pass by itself. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (at instanceof ConnectError && at.code === Code.Unavailable && errorReason(at) === unavailableReason)
-      return true;
+    const reason = at instanceof ConnectError ? errorReason(at) : undefined;
+    if (reason === unavailableReason || reason === exhaustedReason) return true;
   }
   return false;
 }

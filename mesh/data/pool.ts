@@ -1,8 +1,6 @@
-import { Code } from "@connectrpc/connect";
 import mysql from "mysql2/promise";
-import { rpcError } from "../contract/errors.ts";
 import { bounded } from "./bounded.ts";
-import { databaseUnavailable, mapDriverError } from "./errors.ts";
+import { databaseUnavailable, mapDriverError, poolExhausted } from "./errors.ts";
 
 export interface PoolOptions {
   /** mysql://user:password@host:port/schema */
@@ -97,13 +95,9 @@ export function createConnectionPool(options: PoolOptions): ConnectionPool {
   const onLimit = (statement: string) =>
     used < poolSize
       ? databaseUnavailable(`${statement}: no new connection within ${acquireTimeoutMs} ms`)
-      : rpcError(
-          Code.ResourceExhausted,
+      : poolExhausted(
           `${statement}: all ${poolSize} connections stayed busy for ${acquireTimeoutMs} ms`,
-          {
-            reason: "DATABASE_POOL_EXHAUSTED",
-            metadata: { limit: "acquireTimeoutMs" },
-          },
+          "acquireTimeoutMs",
         );
 
   return {
