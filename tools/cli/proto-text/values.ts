@@ -9,7 +9,7 @@ import {
 import { isReflectMessage, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 
 /** A value longer than this is broken into lines. */
-const lineWidth = 88;
+const lineWidth = 92;
 
 /** A message in protobuf's text format, the way an option is written in a .proto file: `{seconds: 6}`. */
 export function formatMessage(schema: DescMessage, message: Message, registry: Registry, indent: string): string {
