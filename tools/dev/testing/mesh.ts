@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMessage, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createMesh } from "@weft/mesh/client";
+import { createDatabase, type Database, migrate } from "@weft/mesh/data";
+import { createBroker, createOutbox, eventMigrations, type Outbox, onEvent, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { ensureTokenKey, openCertificateAuthority } from "../certificates.ts";
@@ -21,6 +23,10 @@ export interface TestMesh extends AsyncDisposable {
   database(service: string): TestDatabase;
   /** A client of a service over a real socket, calling with the identity of `caller`. */
   client<T extends DescService>(contract: T, service: string, caller?: string): Promise<Client<T>>;
+  /** The events of one type as a service consumes them, from the stream's first on; the array grows. */
+  watch<T extends DescMessage>(schema: T): Promise<readonly MessageShape<T>[]>;
+  /** Publishes an event through an outbox, as the service that owns it does. */
+  publish<T extends DescMessage>(schema: T, message: MessageInitShape<T>): Promise<void>;
 }
 
 /** Makes what `start(config)` of the named services needs: certificates, free ports, a schema each, a NATS of their own. */
@@ -46,6 +52,26 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
     if (found === undefined) throw new Error(`this mesh has no service "${service}"`);
     return found;
   };
+
+  const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+  const broker = resources.use(createBroker({ url: nats.url, service: "test", telemetry }));
+  const eventDatabase = async (): Promise<Database> => {
+    const schema = running.use(await testDatabase("test_events"));
+    const opened = running.use(createDatabase({ url: schema.url, telemetry }));
+    await migrate({
+      database: opened,
+      component: "weft_events",
+      directory: eventMigrations,
+      logger: telemetry.logger,
+    });
+    return opened;
+  };
+  let publisher: Promise<{ database: Database; outbox: Outbox }> | undefined;
+  const openPublisher = async () => {
+    const opened = await eventDatabase();
+    return { database: opened, outbox: running.use(createOutbox({ database: opened, broker, telemetry })) };
+  };
+  let watchers = 0;
 
   const running = resources.move();
   return {
@@ -75,6 +101,23 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
       const endpoints = new Map(services.map((name) => [name, [address(name, 0)]]));
       const mesh = running.use(createMesh({ service: caller, credentials, endpoints, telemetry }));
       return createClient(contract, mesh.transport(service));
+    },
+
+    async watch(schema) {
+      const seen: MessageShape<typeof schema>[] = [];
+      const handler = onEvent(schema, async (tx, message) => tx.afterCommit(() => seen.push(message)));
+      // A consumer of its own for each, which sees all events.
+      const service = `test${++watchers}`;
+      running.use(startConsumer({ service, database: await eventDatabase(), broker, telemetry, handlers: [handler] }));
+      return seen;
+    },
+
+    async publish(schema, message) {
+      publisher ??= openPublisher();
+      const { database: opened, outbox } = await publisher;
+      await opened.transaction("test.publish", async (tx) => {
+        await outbox.append(tx, schema, message);
+      });
     },
 
     [Symbol.asyncDispose]: () => running.disposeAsync(),
