@@ -1,5 +1,8 @@
+import { createRegistry, fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+import { file_google_rpc_error_details, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+
+const knownDetails = createRegistry(file_google_rpc_error_details);
 
 /**
  * What somebody outside may see of an error. What is the caller's or the domain's fault passes with its details; of what
@@ -9,9 +12,20 @@ export function publicError(error: ConnectError, requestId: string): ConnectErro
   const visible = new ConnectError(publicMessage(error, requestId), error.code);
   visible.details = isOurs(error.code)
     ? error.findDetails(RetryInfoSchema).map((value) => ({ desc: RetryInfoSchema, value }))
-    : error.details;
+    : error.details.map(legible);
   visible.metadata.set("x-request-id", requestId);
   return visible;
+}
+
+/** A detail that came from an inner service, decoded: Connect then writes it as JSON too, which a person can read. */
+function legible(detail: ConnectError["details"][number]): ConnectError["details"][number] {
+  const schema = "type" in detail ? knownDetails.getMessage(detail.type) : undefined;
+  if (schema === undefined || !(detail.value instanceof Uint8Array)) return detail;
+  try {
+    return { desc: schema, value: fromBinary(schema, detail.value) };
+  } catch {
+    return detail;
+  }
 }
 
 function isOurs(code: Code): boolean {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, type Interceptor, type StreamResponse } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { EndUser } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
@@ -111,30 +111,39 @@ function enterPipeline(
       once: true,
       signal: request.signal,
     });
-    const header = new Headers();
-    const trailer = new Headers();
-    const answers = pipeline.stream(call, request.message, async function* (message) {
-      const response = await next({ ...request, message });
-      if (!response.stream) throw new Error(`${request.method.name} answered with one message, not a stream`);
-      yield* response.message;
-    });
-    header.set("x-request-id", requestId);
-    return {
-      stream: true,
-      service: request.service,
-      method: request.method,
-      header,
-      trailer,
-      message: outwards(answers, outside),
-    };
+    const opened = Promise.withResolvers<StreamResponse>();
+    const answers = pipeline
+      .stream(call, request.message, async function* (message) {
+        const response = await next({ ...request, message });
+        if (!response.stream) throw new Error(`${request.method.name} answered with one message, not a stream`);
+        opened.resolve(response);
+        yield* response.message;
+      })
+      [Symbol.asyncIterator]();
+    const first = answers.next();
+    try {
+      // Waited for, since what is returned must carry the headers of Connect's own response: content type, compression,
+      // gRPC's status.
+      const response = await Promise.race([opened.promise, first.then(() => opened.promise)]);
+      response.header.set("x-request-id", requestId);
+      return { ...response, message: outwards(first, answers, outside) };
+    } catch (error) {
+      throw outside(error);
+    }
   };
 }
 
-async function* outwards<T>(answers: AsyncIterable<T>, outside: (error: unknown) => ConnectError): AsyncIterable<T> {
+async function* outwards<T>(
+  first: Promise<IteratorResult<T>>,
+  answers: AsyncIterator<T>,
+  outside: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
   try {
-    yield* answers;
+    for (let answer = await first; !answer.done; answer = await answers.next()) yield answer.value;
   } catch (error) {
     throw outside(error);
+  } finally {
+    await answers.return?.();
   }
 }
 
