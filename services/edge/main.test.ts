@@ -228,6 +228,21 @@ describe("WatchOrder", () => {
     await expect.poll(() => watchers.ended - before, { timeout: 2_000 }).toBe(1);
   });
 
+  test.each(transports)("over %s carries the request's id, and refuses a bad token", async (_, transport) => {
+    const client = createClient(PublicOrderService, transport());
+    let requestId: string | null = null;
+    const options = {
+      headers: await bearer(),
+      onHeader: (headers: Headers) => (requestId = headers.get("x-request-id")),
+    };
+    for await (const _ of client.watchOrder({ orderId: "ord_short" }, options));
+    expect(requestId).toMatch(/^[0-9a-f]{32}$/);
+    const read = async () => {
+      for await (const _ of client.watchOrder({ orderId: "ord_short" }, { headers: await bearer(-60) }));
+    };
+    await expect(read()).rejects.toMatchObject({ code: Code.Unauthenticated });
+  });
+
   test("hides what breaks inside after the first answer", async () => {
     const client = createClient(PublicOrderService, transports[0][1]());
     const read = async () => {

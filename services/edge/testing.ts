@@ -49,7 +49,7 @@ export async function startTestEdge(inner: Inner): Promise<TestEdge> {
     WEFT_CERT_DIR: join(directory, name),
     WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
     WEFT_ENDPOINTS: [...addresses].map(([service, address]) => `${service}=${address}`).join(","),
-    LOG_LEVEL: process.env.TEST_LOG ?? "error",
+    LOG_LEVEL: "error",
   });
 
   const running = new Map<string, AsyncDisposable>();
