@@ -52,16 +52,17 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
   const caListeners = new Set<CaListener>();
   const identityListeners = new Set<IdentityListener>();
 
-  // grpc-js 1.14.7 swaps the two parameters of its server credentials; one object for both is right either way.
+  // grpc-js 1.14.7 swaps the two parameters of its server credentials; one object for both is right either way. It
+  // also misses an update that comes while the listener is being added, so the first one comes a moment later.
   const provider: experimental.CertificateProvider = {
     addCaCertificateListener(listener) {
       caListeners.add(listener);
-      listener(current);
+      queueMicrotask(() => listener(current));
     },
     removeCaCertificateListener: (listener) => void caListeners.delete(listener),
     addIdentityCertificateListener(listener) {
       identityListeners.add(listener);
-      listener(current);
+      queueMicrotask(() => listener(current));
     },
     removeIdentityCertificateListener: (listener) => void identityListeners.delete(listener),
   };
@@ -100,7 +101,8 @@ async function readIdentity(directory: string): Promise<Identity> {
     ["ca.pem", "cert.pem", "key.pem"].map((file) => readFile(join(directory, file))),
   );
   if (!caCertificate || !certificate || !privateKey) throw new Error(`${directory}: three files were expected`);
-  const [ca, own] = [new X509Certificate(caCertificate), new X509Certificate(certificate)];
+  const ca = parseCertificate(join(directory, "ca.pem"), caCertificate);
+  const own = parseCertificate(join(directory, "cert.pem"), certificate);
   if (!own.checkPrivateKey(createPrivateKey(privateKey))) {
     throw new Error(`${join(directory, "key.pem")} is not the key of cert.pem`);
   }
@@ -111,6 +113,14 @@ async function readIdentity(directory: string): Promise<Identity> {
     throw new Error(`${join(directory, "cert.pem")} ran out at ${own.validTo}`);
   }
   return { caCertificate, certificate, privateKey };
+}
+
+function parseCertificate(file: string, pem: Buffer): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new Error(`${file} holds no PEM certificate`, { cause });
+  }
 }
 
 function sameIdentity(a: Identity, b: Identity): boolean {

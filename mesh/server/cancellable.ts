@@ -14,7 +14,12 @@ export function cancellable<T>(iterable: AsyncIterable<T>, cancel: CancelSource)
     [Symbol.asyncIterator]() {
       const iterator = iterable[Symbol.asyncIterator]();
       let rejectStep: ((reason: Error) => void) | undefined;
-      cancel.onCancel((reason) => rejectStep?.(reason));
+      // A generator that waits for something else would hold this up: it is told, not waited for.
+      const leave = (): void => void iterator.return?.()?.catch(() => undefined);
+      cancel.onCancel((reason) => {
+        rejectStep?.(reason);
+        leave();
+      });
       return {
         next() {
           if (cancel.reason) return Promise.reject(cancel.reason);
@@ -24,8 +29,7 @@ export function cancellable<T>(iterable: AsyncIterable<T>, cancel: CancelSource)
           });
         },
         async return() {
-          // A generator that waits for something else would hold this up: it is told, not waited for.
-          iterator.return?.()?.catch(() => undefined);
+          leave();
           return { done: true, value: undefined };
         },
       };

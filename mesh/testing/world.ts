@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { openCertificateAuthority } from "../../tools/dev/certificates.ts";
+import { createMesh, type Mesh } from "../client/mesh.ts";
+import type { Credentials } from "../security/credentials.ts";
+import { loadCredentials } from "../security/credentials.ts";
+import type { MeshConfig } from "../server/config.ts";
+import { createInProcessNetwork } from "../server/in-process-network.ts";
+import { type RunningServer, serve } from "../server/serve.ts";
+import { createTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
+
+const trustDomain = "test.local";
+const anyPort = { host: "127.0.0.1", port: 0 };
+
+/** One service under test: its server and its way to call others. */
+export interface TestService {
+  readonly server: RunningServer;
+  readonly address: string;
+  readonly mesh: Mesh;
+}
+
+/** Services that know each other, on real sockets or in one process. Disposing of it ends all of them. */
+export interface World extends AsyncDisposable {
+  /** Log lines of all services, parsed. */
+  readonly logs: Record<string, unknown>[];
+  /** Certificates of each name. */
+  readonly directory: string;
+  reissue(name: string): Promise<void>;
+  credentials(name: string): Promise<Credentials>;
+  telemetry(name: string): Telemetry;
+  /** Starts a server; on a given port if one is named. */
+  serve(name: string, routes: (router: ConnectRouter, mesh: Mesh) => void, port?: number): Promise<TestService>;
+  /** A way to call: the started services, or the addresses given. */
+  mesh(name: string, endpoints?: Record<string, string[]>): Promise<Mesh>;
+}
+
+/** Creates a world in which calls take the given way. */
+export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<World> {
+  const resources = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "weft-world-"));
+  resources.defer(() => rm(directory, { recursive: true, force: true }));
+  const authority = await openCertificateAuthority({ directory, trustDomain });
+  const inProcess = way === "in-process" ? createInProcessNetwork() : undefined;
+  const started = new Map<string, string[]>();
+  const logs: Record<string, unknown>[] = [];
+
+  const credentials = async (name: string): Promise<Credentials> => {
+    await authority.ensure(name);
+    return resources.use(await loadCredentials({ directory: join(directory, name), trustDomain }));
+  };
+  const telemetry = (service: string): Telemetry =>
+    resources.use(createTelemetry({ service, logLevel: "debug", write: (line) => void logs.push(JSON.parse(line)) }));
+  const mesh: World["mesh"] = async (name, endpoints) => {
+    const known = endpoints ? new Map(Object.entries(endpoints)) : started;
+    const options = { service: name, credentials: await credentials(name), telemetry: telemetry(name) };
+    return resources.use(createMesh({ ...options, endpoints: known, inProcess: endpoints ? undefined : inProcess }));
+  };
+
+  const world: World = {
+    logs,
+    directory,
+    credentials,
+    telemetry,
+    mesh,
+    reissue: (name) => authority.issue(name),
+    async serve(name, routes, port = 0) {
+      const own = await mesh(name);
+      const config: MeshConfig = {
+        grpcAddress: { ...anyPort, port },
+        healthAddress: anyPort,
+        metricsAddress: anyPort,
+        credentials: { directory: join(directory, name), trustDomain },
+        endpoints: started,
+        telemetry: { otlpUrl: undefined, logLevel: "debug" },
+        ...(inProcess && { inProcess }),
+      };
+      const server = await serve({
+        service: name,
+        config,
+        routes: (router) => routes(router, own),
+        credentials: await credentials(name),
+        telemetry: telemetry(name),
+        mesh: own,
+      });
+      resources.use(server);
+      const address = `127.0.0.1:${server.port}`;
+      started.set(name, [...(started.get(name) ?? []), address]);
+      return { server, address, mesh: own };
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+  return world;
+}
