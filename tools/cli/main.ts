@@ -9,7 +9,6 @@ process.exitCode = await run(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   workingDirectory: process.cwd(),
-  env: process.env,
 });
 // A standard input that nobody reads any more would keep the process alive.
 process.stdin.destroy();

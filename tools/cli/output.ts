@@ -4,7 +4,6 @@ export interface Io {
   stdout(text: string): void;
   stderr(text: string): void;
   workingDirectory: string;
-  env: Record<string, string | undefined>;
 }
 
 export type OutputFormat = "text" | "json";
