@@ -25,6 +25,9 @@ const limits = {
   drainTimeoutMs: 10_000,
 };
 
+/** Unknown fields are ignored, as protobuf's evolution needs; bytes that are no UTF-8 are refused, not replaced. */
+const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
+
 export interface PublicServerOptions {
   readonly service: string;
   readonly address: Address;
@@ -55,6 +58,7 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
     readMaxBytes: limits.messageBytesMax,
     writeMaxBytes: 4 * limits.messageBytesMax,
     maxTimeoutMs: limits.timeoutMsMax,
+    jsonOptions,
     fallback: (request, response) => answerOther(request as IncomingMessage, response as ServerResponse, options),
   });
   const origins = new Set(options.corsOrigins);
@@ -150,7 +154,10 @@ async function* outwards<T>(
 function cancelSourceOf(signal: AbortSignal): CancelSource {
   const cancel = new CancelSource();
   // Connect aborts the signal of a finished call too; by then nobody listens.
-  signal.addEventListener("abort", () => cancel.cancel(rpcError(Code.Canceled, "the caller left")), { once: true });
+  const abort = (): void => {
+    cancel.cancel(signal.reason instanceof ConnectError ? signal.reason : rpcError(Code.Canceled, "the caller left"));
+  };
+  signal.addEventListener("abort", abort, { once: true });
   return cancel;
 }
 
