@@ -8,6 +8,7 @@ import { psCommand } from "./commands/ps.ts";
 import { CliFailure, callFailure, type ExitCode, exitCodes } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import type { Io } from "./output.ts";
+import manifest from "./package.json" with { type: "json" };
 import { decodeStatus, formatStatus, statusToJson } from "./status.ts";
 import { isServiceError } from "./wire/service-error.ts";
 
@@ -35,9 +36,9 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
 }
 
 function createProgram(io: Io): Command {
-  const program = new Command("weft").description(
-    "The operator's command: asks the services of a mesh, as the operator.",
-  );
+  const program = new Command("weft")
+    .description("The operator's command: asks the services of a mesh, as the operator.")
+    .version(manifest.version);
   const commands = [listCommand, describeCommand, callCommand, healthCommand, breakersCommand, psCommand];
   for (const create of commands) program.addCommand(create(io));
   // Commands made on their own do not inherit these from the program.
