@@ -1,0 +1,87 @@
+/** An exact amount: a whole number of the currency's smallest unit. */
+export interface Money {
+  /** ISO 4217. */
+  readonly currencyCode: string;
+  readonly minorUnits: bigint;
+}
+
+/** What an e-mail says. */
+export interface Content {
+  readonly subject: string;
+  /** Plain text. */
+  readonly body: string;
+}
+
+export type EmailState = "QUEUED" | "SENT" | "FAILED";
+
+/** An e-mail that an event has caused. */
+export interface Email extends Content {
+  /** Of the event; also the Message-ID's left side, so that a mail server or a person can tell a second copy. */
+  readonly eventId: string;
+  readonly userId: string;
+  readonly recipient: string;
+  readonly state: EmailState;
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly sentAt: Date | undefined;
+}
+
+export interface OrderedLine {
+  readonly name: string;
+  readonly quantity: number;
+  readonly unitPrice: Money;
+}
+
+/** The e-mail that greets a new customer. */
+export function welcome(customer: { readonly displayName: string }): Content {
+  return {
+    subject: "Welcome to the Weft shop",
+    body: `Hello ${oneLine(customer.displayName)},\n\nyour account is open. Have a look around.\n\nThe Weft shop\n`,
+  };
+}
+
+/** The e-mail that confirms an order. */
+export function orderConfirmation(order: {
+  readonly orderId: string;
+  readonly lines: readonly OrderedLine[];
+  readonly total: Money;
+}): Content {
+  const lines = order.lines.map(
+    ({ quantity, name, unitPrice }) => `  ${quantity} x ${oneLine(name)}, ${formatMoney(unitPrice)} each`,
+  );
+  return {
+    subject: `Your order ${order.orderId} is confirmed`,
+    body: [
+      "Thank you for your order.",
+      "",
+      ...lines,
+      "",
+      `Total: ${formatMoney(order.total)}`,
+      "",
+      "The Weft shop",
+      "",
+    ].join("\n"),
+  };
+}
+
+/** "EUR 1,234.50", exact whatever the size; "JPY 1,235". */
+export function formatMoney({ currencyCode, minorUnits }: Money): string {
+  const digits = fractionDigits(currencyCode);
+  const sign = minorUnits < 0n ? "-" : "";
+  const text = (minorUnits < 0n ? -minorUnits : minorUnits).toString().padStart(digits + 1, "0");
+  const whole = text.slice(0, text.length - digits).replace(/\B(?=(\d{3})+$)/g, ",");
+  return `${currencyCode} ${sign}${whole}${digits === 0 ? "" : `.${text.slice(-digits)}`}`;
+}
+
+function fractionDigits(currencyCode: string): number {
+  const { maximumFractionDigits = 2 } = new Intl.NumberFormat("en", {
+    style: "currency",
+    currency: currencyCode,
+  }).resolvedOptions();
+  return maximumFractionDigits;
+}
+
+/** A name that somebody typed must not look like a paragraph of ours. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}

@@ -1,0 +1,53 @@
+import { createTransport } from "nodemailer";
+import { type Mailer, MailRefused, messageId } from "./usecases.ts";
+
+export interface MailerOptions {
+  /** smtp://host:port, smtps://user:password@host:port */
+  readonly smtpUrl: string;
+  /** The From header. */
+  readonly from: string;
+  /** Connections at most. */
+  readonly connectionsMax?: number;
+  /** Of each step: connecting, the greeting, silence. Below the worker's lease. */
+  readonly timeoutMs?: number;
+}
+
+/** Sends through one SMTP server, over a few connections that stay open. */
+export function createMailer(options: MailerOptions): Mailer & Disposable {
+  const { smtpUrl, from, connectionsMax = 4, timeoutMs = 4_000 } = options;
+  const url = new URL(smtpUrl);
+  const transport = createTransport({
+    pool: true,
+    host: url.hostname,
+    port: Number(url.port || (url.protocol === "smtps:" ? 465 : 25)),
+    secure: url.protocol === "smtps:",
+    ...(url.username !== "" && {
+      auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) },
+    }),
+    maxConnections: connectionsMax,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    dnsTimeout: timeoutMs,
+    // What is sent is text made here: no file and no URL of anybody's is to be fetched into it.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    async send({ eventId, recipient, subject, body }) {
+      try {
+        // As an object: an address is never parsed as a list of addresses.
+        const to = { name: "", address: recipient };
+        const sent = await transport.sendMail({ from, to, subject, text: body, messageId: messageId(eventId) });
+        return sent.response;
+      } catch (error) {
+        const { responseCode = 0 } = error as { responseCode?: number };
+        if (responseCode < 500) throw error;
+        throw new MailRefused(`the mail server answered ${responseCode}`, { cause: error });
+      }
+    },
+    [Symbol.dispose]() {
+      transport.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "@weft/mesh/contract";
+import type { Logger } from "@weft/mesh/telemetry";
+import { type Email, type Money, type OrderedLine, orderConfirmation, welcome } from "./domain.ts";
+
+/** Contacts and e-mails inside the transaction of an event. */
+export interface Inbox {
+  saveContact(contact: { readonly userId: string; readonly email: string }): Promise<void>;
+  /** A user's e-mail address. */
+  findContact(userId: string): Promise<string | undefined>;
+  /** Queues an e-mail; the same event's again changes nothing. */
+  queue(email: Pick<Email, "eventId" | "userId" | "recipient" | "subject" | "body">): Promise<void>;
+}
+
+/** Somebody has opened an account: remembers the address, and greets. */
+export async function greet(
+  inbox: Inbox,
+  event: { readonly eventId: string; readonly userId: string; readonly email: string; readonly displayName: string },
+): Promise<void> {
+  const { eventId, userId, email: recipient } = event;
+  await inbox.saveContact({ userId, email: recipient });
+  await inbox.queue({ eventId, userId, recipient, ...welcome(event) });
+}
+
+/** @throws ConnectError FAILED_PRECONDITION while the user's address has not arrived: the event is to be delivered again */
+export async function confirmOrder(
+  inbox: Inbox,
+  event: {
+    readonly eventId: string;
+    readonly orderId: string;
+    readonly userId: string;
+    readonly lines: readonly OrderedLine[];
+    readonly total: Money;
+  },
+): Promise<void> {
+  const { eventId, userId } = event;
+  const recipient = await inbox.findContact(userId);
+  if (recipient === undefined) {
+    throw rpcError(Code.FailedPrecondition, `no e-mail address of user ${userId} is known yet`, {
+      reason: "CONTACT_UNKNOWN",
+    });
+  }
+  await inbox.queue({ eventId, userId, recipient, ...orderConfirmation(event) });
+}
+
+/** Hands an e-mail to a mail server. */
+export interface Mailer {
+  /** Returns the server's answer once it has accepted the e-mail. @throws MailRefused if it never will */
+  send(email: Email): Promise<string>;
+}
+
+/** The mail server's final no (SMTP 5xx): asking again would be answered the same. */
+export class MailRefused extends Error {
+  override name = "MailRefused";
+}
+
+export interface SendDeps {
+  readonly emails: {
+    get(eventId: string): Promise<Email | undefined>;
+    markSent(eventId: string): Promise<void>;
+    markFailed(eventId: string): Promise<void>;
+  };
+  readonly mailer: Mailer;
+  readonly logger: Logger;
+}
+
+/** Attempts in all; with the worker's backoff, a mail server may be away for more than an hour. */
+export const attemptsMax = 30;
+
+/**
+ * Sends one queued e-mail. A crash between the server's yes and the commit sends it again, with the same Message-ID: SMTP has no
+ * way to ask. The log line between the two is how one can tell.
+ *
+ * @throws what went wrong, if it is worth another attempt
+ */
+export async function sendEmail(
+  deps: SendDeps,
+  row: { readonly eventId: string; readonly attempts: number },
+): Promise<undefined> {
+  const { emails, mailer, logger } = deps;
+  const email = await emails.get(row.eventId);
+  if (email?.state !== "QUEUED") return;
+  const fields = { event_id: email.eventId, user_id: email.userId, attempts: row.attempts };
+  try {
+    const answer = await mailer.send(email);
+    logger.info("smtp accepted", { ...fields, message_id: messageId(email.eventId), answer });
+  } catch (error) {
+    if (!(error instanceof MailRefused) && row.attempts < attemptsMax) throw error;
+    logger.error("e-mail given up", { ...fields, error });
+    await emails.markFailed(email.eventId);
+    return;
+  }
+  await emails.markSent(email.eventId);
+}
+
+/** RFC 5322 Message-ID of the e-mail that an event has caused. */
+export function messageId(eventId: string): string {
+  return `<${eventId}@weft.local>`;
+}

@@ -1,0 +1,99 @@
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import type { Mesh } from "@weft/mesh/client";
+import { errorReason, rpcError } from "@weft/mesh/contract";
+import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
+import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
+import { type Payment, PaymentService, PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
+import type { AuthorizationAnswer, SagaDeps } from "./saga.ts";
+import type { PlaceOrderDeps } from "./usecases.ts";
+
+type Transports = Pick<Mesh, "transport">;
+
+/** A checkout does not wait longer for payment: the order is then kept, and asked for later. */
+export const authorizeTimeoutMs = 800;
+
+/** Prices, of the catalog's. */
+export function createCatalog(mesh: Transports): PlaceOrderDeps["catalog"] {
+  const client = createClient(CatalogService, mesh.transport("catalog"));
+  return {
+    async prices(skus) {
+      const { products } = await client.batchGetProducts({ skus: [...skus] });
+      return new Map(
+        products.map(({ sku, name, price }) => {
+          if (price === undefined) throw rpcError(Code.Internal, `the catalog gives no price for ${sku}`);
+          return [sku, { sku, name, price }];
+        }),
+      );
+    },
+  };
+}
+
+/** Stock, of inventory's. */
+export function createInventory(mesh: Transports): SagaDeps["inventory"] {
+  const client = createClient(InventoryService, mesh.transport("inventory"));
+  return {
+    async reserve({ orderId, lines }) {
+      try {
+        await client.reserveStock({ orderId, lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) });
+        return { type: "reserved" };
+      } catch (error) {
+        const reason = refusalOf(error);
+        if (reason === undefined) throw error;
+        return { type: "refused", reason };
+      }
+    },
+    async release(orderId) {
+      await client.releaseStock({ orderId });
+    },
+  };
+}
+
+/** Authorizations, of payment's. That payment is ill or slow is an answer here, "unknown": it may have got through. */
+export function createPayment(mesh: Transports): SagaDeps["payment"] {
+  const client = createClient(PaymentService, mesh.transport("payment"));
+  return {
+    async authorize({ orderId, total }, paymentMethod) {
+      try {
+        const { payment } = await client.authorizePayment(
+          { orderId, amount: total, paymentMethod },
+          { timeoutMs: authorizeTimeoutMs },
+        );
+        return answerOf(payment);
+      } catch {
+        // The mesh has logged and counted it.
+        return { type: "unknown" };
+      }
+    },
+    async ask(orderId) {
+      try {
+        const { payment } = await client.getPayment({ orderId });
+        return answerOf(payment);
+      } catch {
+        return { type: "unknown" };
+      }
+    },
+  };
+}
+
+/** What an answer of payment's means to the order. Exported for its table of tests. */
+export function answerOf(payment: Pick<Payment, "state" | "reason"> | undefined): AuthorizationAnswer {
+  switch (payment?.state) {
+    case PaymentState.AUTHORIZED:
+    case PaymentState.CAPTURED:
+      return { type: "authorized" };
+    case PaymentState.DECLINED:
+    case PaymentState.FAILED:
+      return { type: "declined", reason: payment.reason };
+    case PaymentState.VOIDED:
+      return { type: "declined", reason: payment.reason || "the authorization was given back" };
+    default:
+      return { type: "unknown" };
+  }
+}
+
+/** Why inventory will never hold this stock; undefined if another attempt may succeed. */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof ConnectError) || error.code !== Code.FailedPrecondition) return undefined;
+  const reason = errorReason(error);
+  return reason === "OUT_OF_STOCK" || reason === "RESERVATION_RELEASED" ? error.rawMessage : undefined;
+}

@@ -1,0 +1,216 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "@weft/mesh/contract";
+import {
+  type OrderAwaitingPayment,
+  OrderAwaitingPaymentSchema,
+  type OrderCancelled,
+  OrderCancelledSchema,
+  type OrderConfirmed,
+  OrderConfirmedSchema,
+  type OrderPaid,
+  OrderPaidSchema,
+  type OrderPlaced,
+  type OrderReserved,
+  OrderReservedSchema,
+} from "../../gen/shop/order/v1/events_pb.ts";
+
+/** An exact amount: a whole number of the currency's smallest unit. */
+export interface Money {
+  /** ISO 4217. */
+  readonly currencyCode: string;
+  readonly minorUnits: bigint;
+}
+
+/** What a customer buys of one product, at the price of the moment of the order. */
+export interface OrderLine {
+  readonly sku: string;
+  readonly name: string;
+  readonly quantity: number;
+  readonly unitPrice: Money;
+}
+
+export type OrderState = "PLACED" | "RESERVED" | "AWAITING_PAYMENT" | "CONFIRMED" | "PAID" | "CANCELLED";
+
+/** An order: the fold of its events. */
+export interface Order {
+  readonly orderId: string;
+  readonly userId: string;
+  readonly state: OrderState;
+  readonly lines: readonly OrderLine[];
+  readonly total: Money;
+  /** Why it was cancelled; empty otherwise. */
+  readonly cancelReason: string;
+  /** What the customer can do while it is AWAITING_PAYMENT; empty otherwise. */
+  readonly paymentInstructions: string;
+  /** When it is cancelled unless it is paid; only while it is AWAITING_PAYMENT. */
+  readonly paymentDueAt: Date | undefined;
+  /** Every state it has been in, oldest first. */
+  readonly history: readonly { readonly state: OrderState; readonly enteredAt: Date }[];
+  /** Number of its events. */
+  readonly version: number;
+}
+
+/** What an order is made of. Each is stored exactly as the contract has it. */
+export type OrderEvent =
+  | OrderPlaced
+  | OrderReserved
+  | OrderConfirmed
+  | OrderAwaitingPayment
+  | OrderPaid
+  | OrderCancelled;
+
+/** What has been found out about an order: the only things that move it. */
+export type Finding =
+  | { readonly type: "stockReserved" }
+  | { readonly type: "stockRefused"; readonly reason: string }
+  | { readonly type: "authorized" }
+  | { readonly type: "declined"; readonly reason: string }
+  | { readonly type: "authorizationUnknown"; readonly instructions: string; readonly dueAt: Date }
+  | { readonly type: "paymentExpired" }
+  | { readonly type: "captured" }
+  | { readonly type: "captureFailed"; readonly reason: string };
+
+/** DESIGN.md, section 6: what moves an order from which state to which. Anything else is FAILED_PRECONDITION. */
+export const transitions: {
+  readonly [S in OrderState]: { readonly [F in Finding["type"]]?: OrderState };
+} = {
+  PLACED: { stockReserved: "RESERVED", stockRefused: "CANCELLED" },
+  RESERVED: { authorized: "CONFIRMED", declined: "CANCELLED", authorizationUnknown: "AWAITING_PAYMENT" },
+  AWAITING_PAYMENT: { authorized: "CONFIRMED", declined: "CANCELLED", paymentExpired: "CANCELLED" },
+  CONFIRMED: { captured: "PAID", captureFailed: "CANCELLED" },
+  PAID: {},
+  CANCELLED: {},
+};
+
+/** Turns a finding into the event that tells of it. @throws ConnectError FAILED_PRECONDITION where the state forbids it */
+export function decide(order: Order, finding: Finding): OrderEvent {
+  const { orderId, userId, total } = order;
+  if (transitions[order.state][finding.type] === undefined) throw illegal(order, finding.type);
+  const cancelled = (reason: string) => create(OrderCancelledSchema, { orderId, userId, reason });
+  switch (finding.type) {
+    case "stockReserved":
+      return create(OrderReservedSchema, { orderId });
+    case "stockRefused":
+      return cancelled(`out of stock: ${finding.reason}`);
+    case "authorized":
+      return create(OrderConfirmedSchema, { orderId, userId, lines: [...order.lines], total });
+    case "declined":
+      return cancelled(`payment declined: ${finding.reason}`);
+    case "authorizationUnknown":
+      return create(OrderAwaitingPaymentSchema, {
+        orderId,
+        userId,
+        total,
+        paymentInstructions: finding.instructions,
+        expiresAt: timestampFromDate(finding.dueAt),
+      });
+    case "paymentExpired":
+      return cancelled("not paid in time");
+    case "captured":
+      return create(OrderPaidSchema, { orderId, userId, total });
+    case "captureFailed":
+      return cancelled(`payment failed: ${finding.reason}`);
+  }
+}
+
+/** Folds one more event into an order. @throws ConnectError FAILED_PRECONDITION if no order can have that history */
+export function apply(order: Order | undefined, event: OrderEvent, occurredAt: Date): Order {
+  if (event.$typeName === "shop.order.v1.OrderPlaced") {
+    if (order !== undefined) throw illegal(order, event.$typeName);
+    return placed(event, occurredAt);
+  }
+  const state = stateAfter(event);
+  if (order === undefined || !Object.values(transitions[order.state]).includes(state)) {
+    throw illegal(order, event.$typeName);
+  }
+  const waits = event.$typeName === "shop.order.v1.OrderAwaitingPayment" ? event : undefined;
+  return {
+    ...order,
+    state,
+    cancelReason: event.$typeName === "shop.order.v1.OrderCancelled" ? event.reason : "",
+    paymentInstructions: waits?.paymentInstructions ?? "",
+    paymentDueAt: waits?.expiresAt && timestampDate(waits.expiresAt),
+    history: [...order.history, { state, enteredAt: occurredAt }],
+    version: order.version + 1,
+  };
+}
+
+/** What the saga has to do next for an order. "release" is asked for only if the order may hold stock. */
+export function nextStep(order: Order): "reserve" | "authorize" | "askPayment" | "release" | "nothing" {
+  switch (order.state) {
+    case "PLACED":
+      return "reserve";
+    case "RESERVED":
+      return "authorize";
+    case "AWAITING_PAYMENT":
+      return "askPayment";
+    case "CANCELLED":
+      return order.history.some(({ state }) => state === "RESERVED") ? "release" : "nothing";
+    default:
+      return "nothing";
+  }
+}
+
+/** First and longest wait between two questions to payment about an authorization whose outcome is unknown. */
+export const askIntervalMs = { first: 1_000, max: 15_000 };
+
+/** When an order's saga is due after a change at nowMs; undefined: never, it has nothing to do. */
+export function sagaDueAt(order: Order, nowMs: number): Date | undefined {
+  const step = nextStep(order);
+  if (step === "nothing") return undefined;
+  return new Date(step === "askPayment" ? nowMs + askIntervalMs.first : nowMs);
+}
+
+/** Whether PlaceOrder can answer: nothing more happens to the order within the time of a request. */
+export function isSettled(order: Order): boolean {
+  return order.state !== "PLACED" && order.state !== "RESERVED";
+}
+
+function placed(event: OrderPlaced, occurredAt: Date): Order {
+  const { orderId, userId, total } = event;
+  return {
+    orderId,
+    userId,
+    state: "PLACED",
+    lines: event.lines.map((line) => ({
+      sku: line.sku,
+      name: line.name,
+      quantity: line.quantity,
+      unitPrice: fromMessage(line.unitPrice),
+    })),
+    total: fromMessage(total),
+    cancelReason: "",
+    paymentInstructions: "",
+    paymentDueAt: undefined,
+    history: [{ state: "PLACED", enteredAt: occurredAt }],
+    version: 1,
+  };
+}
+
+function stateAfter(event: Exclude<OrderEvent, OrderPlaced>): OrderState {
+  switch (event.$typeName) {
+    case "shop.order.v1.OrderReserved":
+      return "RESERVED";
+    case "shop.order.v1.OrderAwaitingPayment":
+      return "AWAITING_PAYMENT";
+    case "shop.order.v1.OrderConfirmed":
+      return "CONFIRMED";
+    case "shop.order.v1.OrderPaid":
+      return "PAID";
+    case "shop.order.v1.OrderCancelled":
+      return "CANCELLED";
+  }
+}
+
+function fromMessage(money: Money | undefined): Money {
+  if (money === undefined) throw rpcError(Code.DataLoss, "an order's event has an amount without a value");
+  return { currencyCode: money.currencyCode, minorUnits: money.minorUnits };
+}
+
+function illegal(order: Order | undefined, what: string) {
+  const where =
+    order === undefined ? "an order that does not exist" : `order ${order.orderId}, which is ${order.state}`;
+  return rpcError(Code.FailedPrecondition, `${what} cannot happen to ${where}`, { reason: "ORDER_STATE" });
+}

@@ -1,0 +1,48 @@
+import { type EventHandler, type Outbox, onEvent } from "@weft/mesh/events";
+import {
+  OrderAwaitingPaymentSchema,
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderPaidSchema,
+  OrderPlacedSchema,
+} from "../../gen/shop/order/v1/events_pb.ts";
+import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
+import type { OrderStore, OrderStoreDeps } from "./store.ts";
+import { recordCapture, recordPaymentFailure } from "./usecases.ts";
+
+/** Publishes an order's events through the outbox; the version is the order's. OrderReserved stays inside: inventory tells of it. */
+export function createPublish(outbox: Pick<Outbox, "append">): OrderStoreDeps["publish"] {
+  return async (tx, event, number) => {
+    const version = { version: BigInt(number) };
+    switch (event.$typeName) {
+      case "shop.order.v1.OrderPlaced":
+        await outbox.append(tx, OrderPlacedSchema, event, version);
+        break;
+      case "shop.order.v1.OrderAwaitingPayment":
+        await outbox.append(tx, OrderAwaitingPaymentSchema, event, version);
+        break;
+      case "shop.order.v1.OrderConfirmed":
+        await outbox.append(tx, OrderConfirmedSchema, event, version);
+        break;
+      case "shop.order.v1.OrderPaid":
+        await outbox.append(tx, OrderPaidSchema, event, version);
+        break;
+      case "shop.order.v1.OrderCancelled":
+        await outbox.append(tx, OrderCancelledSchema, event, version);
+        break;
+      case "shop.order.v1.OrderReserved":
+        break;
+    }
+  };
+}
+
+/** What becomes of an order when payment has dealt with the money. */
+export function orderHandlers(deps: { readonly orders: OrderStore; readonly wakeSagas: () => void }): EventHandler[] {
+  return [
+    onEvent(PaymentCapturedSchema, (tx, { orderId }) => recordCapture(deps.orders.unit(tx), orderId)),
+    onEvent(PaymentFailedSchema, async (tx, { orderId, reason }) => {
+      await recordPaymentFailure(deps.orders.unit(tx), orderId, reason);
+      tx.afterCommit(deps.wakeSagas);
+    }),
+  ];
+}

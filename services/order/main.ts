@@ -1,0 +1,61 @@
+import { createMesh } from "@weft/mesh/client";
+import { systemClock } from "@weft/mesh/contract";
+import { bucketOf, createDatabase, createDueRowsWorker, migrate, newId } from "@weft/mesh/data";
+import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { loadCredentials } from "@weft/mesh/security";
+import { runMain, serve } from "@weft/mesh/server";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { createOrderChanges } from "./changes.ts";
+import { createCatalog, createInventory, createPayment } from "./clients.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { createPublish, orderHandlers } from "./events.ts";
+import { orderRoutes } from "./rpc.ts";
+import { runSaga } from "./saga.ts";
+import { createOrderStore, readVersions } from "./store.ts";
+
+const SERVICE = "order";
+
+/** Starts the order service; disposing of what it returns drains and stops it. */
+export async function start(config: Config): Promise<AsyncDisposable> {
+  await using resources = new AsyncDisposableStack();
+  const clock = systemClock;
+  const random = Math.random;
+  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const { logger } = telemetry;
+  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const { endpoints, inProcess } = config.mesh;
+  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+
+  const changes = createOrderChanges({
+    readVersions: (orderIds) => readVersions(database, orderIds),
+    onPollError: (error) => logger.warn("cannot look for changed orders", { error }),
+  });
+  const orders = createOrderStore({ database, clock, publish: createPublish(outbox), onChange: changes.notify });
+  const { awaitingPaymentTtlMs } = config;
+  const inventory = createInventory(mesh);
+  const saga = { orders, inventory, payment: createPayment(mesh), clock, random, awaitingPaymentTtlMs };
+  const sagas = resources.use(
+    createDueRowsWorker({
+      name: "order.sagas",
+      database,
+      telemetry,
+      table: "sagas",
+      keyColumn: "order_id",
+      run: ({ key, attempts }) => runSaga(saga, { orderId: key, attempts }),
+    }),
+  );
+  const handlers = orderHandlers({ orders, wakeSagas: sagas.wake });
+  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
+
+  const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
+  const routes = orderRoutes({ orders, catalog: createCatalog(mesh), changes, clock, newOrderId, sagas });
+  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry, mesh }));
+  return resources.move();
+}
+
+if (import.meta.main) await runMain(SERVICE, loadConfig, start);

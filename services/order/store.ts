@@ -1,0 +1,201 @@
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Clock, errorReason, rpcError } from "@weft/mesh/contract";
+import { bucketOf, type Database, isDuplicateKey, type Queryable, type Transaction } from "@weft/mesh/data";
+import {
+  OrderAwaitingPaymentSchema,
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderPaidSchema,
+  OrderPlacedSchema,
+  OrderReservedSchema,
+} from "../../gen/shop/order/v1/events_pb.ts";
+import { apply, type Order, type OrderEvent, sagaDueAt } from "./domain.ts";
+import { type OrderRow, orderColumns, orderValues, toOrder } from "./rows.ts";
+import type { SagaDeps } from "./saga.ts";
+import type { KnownKey, OrderUnit, PlaceOrderDeps } from "./usecases.ts";
+
+/** Orders and their sagas in MariaDB or MySQL. */
+export type OrderStore = PlaceOrderDeps["orders"] &
+  SagaDeps["orders"] & {
+    /** The same store inside somebody else's transaction. */
+    unit(tx: Transaction): OrderUnit;
+    /** An order's events, oldest first. */
+    events(orderId: string): Promise<{ event: OrderEvent; occurredAt: Date }[]>;
+  };
+
+export interface OrderStoreDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  /** Tells the other services, in the transaction of the change itself. */
+  readonly publish: (tx: Transaction, event: OrderEvent, version: number) => Promise<void>;
+  /** Called after each commit that has changed an order. */
+  readonly onChange: (orderId: string, version: number) => void;
+}
+
+const schemas = new Map<string, DescMessage>(
+  [
+    OrderPlacedSchema,
+    OrderReservedSchema,
+    OrderAwaitingPaymentSchema,
+    OrderConfirmedSchema,
+    OrderPaidSchema,
+    OrderCancelledSchema,
+  ].map((schema) => [schema.typeName, schema]),
+);
+
+export function createOrderStore(deps: OrderStoreDeps): OrderStore {
+  const { database } = deps;
+  const findKey = async (userId: string, idempotencyKey: string): Promise<KnownKey | undefined> => {
+    const sql =
+      "SELECT order_id AS orderId, request_hash AS requestHash FROM idempotency_keys WHERE user_id = ? AND idempotency_key = ?";
+    const [known] = await database.query<KnownKey>("order.findKey", sql, [userId, idempotencyKey]);
+    return known;
+  };
+  return {
+    findKey,
+    get: (orderId) => readOrder(database, orderId, ""),
+    unit: (tx) => ({
+      load: (orderId) => readOrder(tx, orderId, "FOR UPDATE"),
+      append: (order, event) => append(deps, tx, order, event),
+    }),
+    append: (order, event) => database.transaction("order.append", (tx) => append(deps, tx, order, event)),
+
+    async place(event, placing) {
+      const { orderId, userId } = event;
+      const { idempotencyKey, requestHash, paymentMethod, lease } = placing;
+      try {
+        await database.transaction("order.place", async (tx) => {
+          // First, so that a second placing with this key waits here until the first has ended.
+          await tx.execute(
+            "order.insertKey",
+            "INSERT INTO idempotency_keys (user_id, idempotency_key, request_hash, order_id, created_at) VALUES (?, ?, ?, ?, ?)",
+            [userId, idempotencyKey, requestHash, orderId, new Date(deps.clock.now())],
+          );
+          await tx.execute(
+            "order.insertSaga",
+            `INSERT INTO sagas (order_id, payment_method, next_attempt_at, lease_owner, lease_until, attempts, traceparent)
+             VALUES (?, ?, ?, ?, ?, 1, ?)`,
+            [orderId, paymentMethod, lease.dueAt, lease.owner, lease.until, lease.traceparent],
+          );
+          await appendEvent(deps, tx, undefined, event);
+        });
+        return { orderId, requestHash };
+      } catch (error) {
+        const taken = isDuplicateKey(error, "PRIMARY") || isCommitUnknown(error);
+        const known = taken ? await findKey(userId, idempotencyKey) : undefined;
+        if (known === undefined) throw error;
+        return known;
+      }
+    },
+
+    async paymentMethod(orderId) {
+      const sql = "SELECT payment_method AS paymentMethod FROM sagas WHERE order_id = ?";
+      const [row] = await database.query<{ paymentMethod: string | null }>("order.selectPaymentMethod", sql, [orderId]);
+      if (!row?.paymentMethod) throw rpcError(Code.DataLoss, `order ${orderId} has no payment method any more`);
+      return row.paymentMethod;
+    },
+
+    async finishSaga(orderId) {
+      const sql = "UPDATE sagas SET next_attempt_at = NULL, attempts = 0, payment_method = NULL WHERE order_id = ?";
+      await database.execute("order.finishSaga", sql, [orderId]);
+    },
+
+    async events(orderId) {
+      interface Row {
+        type: string;
+        payload: Uint8Array;
+        occurred_at: Date;
+      }
+      const sql = "SELECT type, payload, occurred_at FROM order_events WHERE order_id = ? ORDER BY version";
+      const rows = await database.query<Row>("order.selectEvents", sql, [orderId]);
+      return rows.map((row) => ({ event: decode(row.type, row.payload), occurredAt: row.occurred_at }));
+    },
+  };
+}
+
+/** Versions of those of the orders that exist. */
+export async function readVersions(
+  database: Queryable,
+  orderIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (orderIds.length === 0) return new Map();
+  const sql = `SELECT order_id AS orderId, version FROM orders WHERE order_id IN (${orderIds.map(() => "?").join(", ")})`;
+  const rows = await database.query<{ orderId: string; version: number }>("order.selectVersions", sql, orderIds);
+  return new Map(rows.map(({ orderId, version }) => [orderId, version]));
+}
+
+async function readOrder(from: Queryable, orderId: string, lock: "" | "FOR UPDATE"): Promise<Order | undefined> {
+  const sql = `SELECT ${orderColumns.join(", ")} FROM orders WHERE order_id = ? ${lock}`;
+  const [row] = await from.query<OrderRow>("order.selectOrder", sql, [orderId]);
+  return row && toOrder(row);
+}
+
+/** One more event, the row that it makes, the saga's next time and what others hear of it: all or nothing. */
+async function append(deps: OrderStoreDeps, tx: Transaction, order: Order, event: OrderEvent): Promise<Order> {
+  const next = await appendEvent(deps, tx, order, event);
+  const keepsMethod = next.state === "RESERVED";
+  await tx.execute(
+    "order.updateSaga",
+    `UPDATE sagas SET next_attempt_at = ?, attempts = 0${keepsMethod ? "" : ", payment_method = NULL"} WHERE order_id = ?`,
+    [sagaDueAt(next, deps.clock.now()) ?? null, order.orderId],
+  );
+  return next;
+}
+
+async function appendEvent(
+  deps: OrderStoreDeps,
+  tx: Transaction,
+  order: Order | undefined,
+  event: OrderEvent,
+): Promise<Order> {
+  const occurredAt = new Date(deps.clock.now());
+  const next = apply(order, event, occurredAt);
+  const { orderId, version } = next;
+  try {
+    await tx.execute(
+      "order.insertEvent",
+      "INSERT INTO order_events (order_id, version, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
+      [orderId, version, event.$typeName, encode(event), occurredAt],
+    );
+  } catch (error) {
+    if (!isDuplicateKey(error, "PRIMARY")) throw error;
+    const message = `order ${orderId} was changed by somebody else meanwhile`;
+    throw rpcError(Code.Aborted, message, { reason: "ORDER_CHANGED", cause: error });
+  }
+  await writeOrder(tx, next);
+  await deps.publish(tx, event, version);
+  tx.afterCommit(() => deps.onChange(orderId, version));
+  return next;
+}
+
+async function writeOrder(tx: Transaction, order: Order): Promise<void> {
+  const values = orderValues(order, bucketOf(order.orderId));
+  const names = orderColumns.join(", ");
+  if (order.version === 1) {
+    const marks = orderColumns.map(() => "?").join(", ");
+    await tx.execute("order.insertOrder", `INSERT INTO orders (${names}) VALUES (${marks})`, values);
+    return;
+  }
+  const sets = orderColumns.map((name) => `${name} = ?`).join(", ");
+  const sql = `UPDATE orders SET ${sets} WHERE order_id = ?`;
+  await tx.execute("order.updateOrder", sql, [...values, order.orderId]);
+}
+
+function encode(event: OrderEvent): Uint8Array {
+  return toBinary(schemaOf(event.$typeName), event);
+}
+
+function decode(type: string, payload: Uint8Array): OrderEvent {
+  return fromBinary(schemaOf(type), payload) as MessageShape<DescMessage> as OrderEvent;
+}
+
+function schemaOf(type: string): DescMessage {
+  const schema = schemas.get(type);
+  if (schema === undefined) throw rpcError(Code.DataLoss, `an order has an event of an unknown type: ${type}`);
+  return schema;
+}
+
+function isCommitUnknown(error: unknown): boolean {
+  return error instanceof ConnectError && errorReason(error) === "COMMIT_OUTCOME_UNKNOWN";
+}

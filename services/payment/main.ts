@@ -1,0 +1,54 @@
+import { systemClock } from "@weft/mesh/contract";
+import { createDatabase, createDueRowsWorker, migrate } from "@weft/mesh/data";
+import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { loadCredentials } from "@weft/mesh/security";
+import { runMain, serve } from "@weft/mesh/server";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { type Config, loadConfig } from "./config.ts";
+import { createPublish, paymentHandlers } from "./events.ts";
+import { createProvider } from "./provider.ts";
+import { paymentRoutes } from "./rpc.ts";
+import { createPaymentStore } from "./store.ts";
+import { runPayment } from "./usecases.ts";
+
+const SERVICE = "payment";
+
+/** Starts the payment service; disposing of what it returns drains and stops it. */
+export async function start(config: Config): Promise<AsyncDisposable> {
+  await using resources = new AsyncDisposableStack();
+  const clock = systemClock;
+  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const { logger } = telemetry;
+  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+
+  const payments = createPaymentStore({
+    database,
+    publish: createPublish(outbox),
+    onDue: () => worker.wake(),
+    traceparent: () => telemetry.inject().traceparent,
+  });
+  const provider = createProvider({ url: config.providerUrl, key: config.providerKey, telemetry });
+  const deps = { payments, provider, clock, logger };
+  const worker = resources.use(
+    createDueRowsWorker({
+      name: "payment.payments",
+      database,
+      telemetry,
+      table: "payments",
+      keyColumn: "order_id",
+      run: ({ key, attempts }) => runPayment(deps, { orderId: key, attempts }),
+    }),
+  );
+  const handlers = paymentHandlers({ payments, clock, logger });
+  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
+  const routes = paymentRoutes(deps);
+  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  return resources.move();
+}
+
+if (import.meta.main) await runMain(SERVICE, loadConfig, start);

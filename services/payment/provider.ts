@@ -1,0 +1,223 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { SpanKind } from "@opentelemetry/api";
+import { currentSignal } from "@weft/mesh/context";
+import { errorReason, rpcError } from "@weft/mesh/contract";
+import type { Telemetry } from "@weft/mesh/telemetry";
+import {
+  BrokenCircuitError,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+} from "cockatiel";
+import type { Authorization } from "./domain.ts";
+import type { Provider } from "./usecases.ts";
+
+export interface ProviderOptions {
+  /** Base URL: http://127.0.0.1:7011 */
+  readonly url: string;
+  readonly key: string;
+  readonly telemetry: Telemetry;
+  /** One request at most. */
+  readonly timeoutMs?: number;
+}
+
+/** Failures in a row that open the breaker. */
+const breakerThreshold = 5;
+/** How long an open breaker waits before a probe. */
+const probeAfterMs = { initialDelay: 500, maxDelay: 2_000 };
+/** The largest answer that is read. */
+const answerBytesMax = 64 * 1024;
+/** Reason of an error that says nothing about whether the request was done, and that the provider is ill. */
+const failureReason = "PROVIDER_FAILURE";
+
+/** An answer of the provider's that is one: its status is below 500. */
+interface Answer {
+  readonly status: number;
+  readonly body: { readonly [field: string]: unknown };
+}
+
+interface Request {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly idempotencyKey?: string;
+  readonly body?: unknown;
+}
+
+/**
+ * The payment provider over HTTP. Each POST carries an idempotency key made of the order's id, so that it can be sent again for as
+ * long as nobody knows whether it was done. A breaker makes calls fail at once while the provider is ill.
+ */
+export function createProvider(options: ProviderOptions): Provider {
+  const send = createSend(options);
+
+  async function find(orderId: string): Promise<Authorization> {
+    const query = new URLSearchParams({ idempotency_key: authorizeKey(orderId) });
+    const { status, body } = await send("find", { method: "GET", path: `/v1/authorizations?${query}` });
+    if (status !== 200 || !Array.isArray(body.data)) throw unexpected("find", status, body);
+    return body.data.length === 0 ? { status: "absent" } : toAuthorization(body.data[0]);
+  }
+
+  return {
+    find,
+
+    async authorize({ orderId, amount, paymentMethod }) {
+      const { status, body } = await send("authorize", {
+        method: "POST",
+        path: "/v1/authorizations",
+        idempotencyKey: authorizeKey(orderId),
+        body: {
+          amount: Number(amount.minorUnits),
+          currency: amount.currencyCode,
+          payment_method: paymentMethod,
+          reference: orderId,
+        },
+      });
+      if (status === 200 || status === 402) return toAuthorization(body);
+      // It does not accept the request as such: nothing was authorized.
+      if (status === 400 || status === 422) return { status: "declined", reference: "", reason: errorOf(body) };
+      throw unexpected("authorize", status, body);
+    },
+
+    async capture(orderId, reference) {
+      const path = `/v1/authorizations/${encodeURIComponent(reference)}/capture`;
+      const idempotencyKey = `capture:${orderId}`;
+      const { status, body } = await send("capture", { method: "POST", path, idempotencyKey });
+      if (status === 200) return { type: "captured" };
+      if (status === 402) return { type: "refused", reason: words(body.decline_reason) };
+      if (status !== 409) throw unexpected("capture", status, body);
+      const found = await find(orderId);
+      if (found.status === "captured") return { type: "captured" };
+      if (found.status === "authorized") throw unexpected("capture", status, body);
+      return { type: "refused", reason: `the authorization is ${found.status}` };
+    },
+
+    async void(orderId, reference) {
+      const path = `/v1/authorizations/${encodeURIComponent(reference)}/void`;
+      const { status, body } = await send("void", { method: "POST", path, idempotencyKey: `void:${orderId}` });
+      if (status === 200) return "voided";
+      if (status !== 409) throw unexpected("void", status, body);
+      const found = await find(orderId);
+      if (found.status === "captured" || found.status === "voided") return found.status;
+      throw unexpected("void", status, body);
+    },
+  };
+}
+
+function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions) {
+  const base = new URL(url);
+  const breaker = circuitBreaker(
+    handleWhen((error) => errorReason(error as ConnectError) === failureReason),
+    { breaker: new ConsecutiveBreaker(breakerThreshold), halfOpenAfter: new ExponentialBackoff(probeAfterMs) },
+  );
+  breaker.onStateChange((state) => telemetry.logger.warn(`provider's breaker ${CircuitState[state]}`));
+  telemetry.meter
+    .createObservableGauge("weft.provider.breaker.state", { description: "0 closed, 1 half-open, 2 open" })
+    .addCallback((result) => result.observe(gaugeValue(breaker.state)));
+
+  const exchange = async (operation: string, request: Request): Promise<Answer> => {
+    const caller = currentSignal();
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await fetch(new URL(request.path, base), {
+        method: request.method,
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(request.idempotencyKey !== undefined && { "idempotency-key": request.idempotencyKey }),
+          ...(request.body !== undefined && { "content-type": "application/json" }),
+          ...telemetry.inject(),
+        },
+        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+        redirect: "error",
+        signal: caller === undefined ? timeout : AbortSignal.any([caller, timeout]),
+      });
+      const text = await readText(response);
+      if (response.status >= 500 || response.status === 429) throw new Error(`answered ${response.status}: ${text}`);
+      return { status: response.status, body: JSON.parse(text) };
+    } catch (error) {
+      if (caller?.aborted) throw caller.reason;
+      const code = timeout.aborted ? Code.DeadlineExceeded : Code.Unavailable;
+      const what = timeout.aborted ? `did not answer within ${timeoutMs} ms` : "could not be asked";
+      throw rpcError(code, `${operation}: the payment provider ${what}`, { reason: failureReason, cause: error });
+    }
+  };
+
+  return async (operation: string, request: Request): Promise<Answer> => {
+    const attributes = {
+      "http.request.method": request.method,
+      "server.address": base.hostname,
+      "server.port": Number(base.port),
+    };
+    return await telemetry.span(`provider ${operation}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
+      // While the one probe is under way cockatiel would let others wait for it.
+      if (breaker.state === CircuitState.HalfOpen) throw breakerOpen(operation);
+      try {
+        const answer = await breaker.execute(() => exchange(operation, request));
+        span.setAttribute("http.response.status_code", answer.status);
+        return answer;
+      } catch (error) {
+        throw error instanceof BrokenCircuitError ? breakerOpen(operation) : error;
+      }
+    });
+  };
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > answerBytesMax) throw new Error(`its answer is larger than ${answerBytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function authorizeKey(orderId: string): string {
+  return `authorize:${orderId}`;
+}
+
+function toAuthorization(value: unknown): Authorization {
+  const { id, status, decline_reason } = (value ?? {}) as Record<string, unknown>;
+  if (status === "processing") return { status };
+  if (typeof id === "string") {
+    if (status === "declined") return { status, reference: id, reason: words(decline_reason) };
+    if (status === "authorized" || status === "captured" || status === "voided") return { status, reference: id };
+  }
+  throw unexpected("authorization", 200, { status });
+}
+
+/** The provider's "insufficient_funds" as people read it. */
+function words(reason: unknown): string {
+  return typeof reason === "string" && reason !== "" ? reason.replaceAll("_", " ") : "no reason given";
+}
+
+function errorOf(body: Answer["body"]): string {
+  const { message, code } = (body.error ?? {}) as Record<string, unknown>;
+  return typeof message === "string" ? message : words(code);
+}
+
+/** Says nothing about whether it was done, so it is asked again; not an illness, so the breaker stays out of it. */
+function unexpected(operation: string, status: number, body: unknown) {
+  const cause = new Error(JSON.stringify(body));
+  return rpcError(Code.Unavailable, `${operation}: the payment provider answered ${status}`, {
+    reason: "PROVIDER_UNEXPECTED",
+    cause,
+  });
+}
+
+function breakerOpen(operation: string) {
+  return rpcError(
+    Code.Unavailable,
+    `${operation}: the payment provider has been failing, it is given time to recover`,
+    {
+      reason: "PROVIDER_BREAKER_OPEN",
+    },
+  );
+}
+
+function gaugeValue(state: CircuitState): number {
+  if (state === CircuitState.Closed) return 0;
+  return state === CircuitState.HalfOpen ? 1 : 2;
+}

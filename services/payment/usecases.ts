@@ -1,0 +1,182 @@
+import { Code } from "@connectrpc/connect";
+import { currentSignal, runDetached } from "@weft/mesh/context";
+import { type Clock, rpcError } from "@weft/mesh/contract";
+import type { Logger } from "@weft/mesh/telemetry";
+import {
+  type Authorization,
+  beginAuthorization,
+  type Money,
+  nextAction,
+  type Payment,
+  settleAuthorization,
+  settleCapture,
+  settleVoid,
+  wantCapture,
+  wantVoid,
+} from "./domain.ts";
+
+/** One change of a payment, given what it is now; undefined: nothing changes. Runs inside a transaction, so it does nothing else. */
+export type PaymentChange = (payment: Payment | undefined) => Payment | undefined;
+
+export interface Payments {
+  get(orderId: string): Promise<Payment | undefined>;
+  /** Commits a change together with its event. Returns the payment as it is then. */
+  change(orderId: string, change: PaymentChange): Promise<Payment | undefined>;
+}
+
+/** The payment provider. Each method rejects with UNAVAILABLE or DEADLINE_EXCEEDED if nobody knows whether it was done. */
+export interface Provider {
+  /** The same order again is the same authorization. */
+  authorize(request: {
+    readonly orderId: string;
+    readonly amount: Money;
+    readonly paymentMethod: string;
+  }): Promise<Authorization>;
+  /** What became of the order's authorization. Never charges. */
+  find(orderId: string): Promise<Authorization>;
+  capture(orderId: string, reference: string): Promise<{ type: "captured" } | { type: "refused"; reason: string }>;
+  void(orderId: string, reference: string): Promise<"voided" | "captured">;
+}
+
+export interface PaymentDeps {
+  readonly payments: Payments;
+  readonly provider: Provider;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** An authorization goes on so long after its caller has left: what was asked of the provider wants to be written down. */
+const authorizeTimeoutMs = 10_000;
+/** Waits between two questions about an authorization whose outcome is unknown. */
+const resolveIntervalMs = { first: 1_000, max: 30_000 };
+
+/**
+ * Authorizes an order's total, once. Before the provider is asked, a PENDING payment is committed: whatever happens then, the
+ * question can be asked again.
+ *
+ * @throws ConnectError FAILED_PRECONDITION for another amount or a cancelled order; UNAVAILABLE or DEADLINE_EXCEEDED if the
+ * outcome is unknown
+ */
+export async function authorizePayment(
+  deps: PaymentDeps,
+  request: { readonly orderId: string; readonly amount: Money; readonly paymentMethod: string },
+): Promise<Payment> {
+  const { payments, provider, clock } = deps;
+  const { orderId } = request;
+  const payment = await payments.change(orderId, (known) => beginAuthorization(known, request, new Date(clock.now())));
+  if (payment?.state !== "PENDING") return must(payment, orderId);
+  const outcome = runDetached({ timeoutMs: authorizeTimeoutMs }, async () => {
+    const found = await provider.authorize(request);
+    return await payments.change(orderId, (known) => known && settleAuthorization(known, found, new Date(clock.now())));
+  });
+  const settled = must(await untilCallerLeaves(outcome), orderId);
+  if (settled.state === "PENDING") {
+    throw rpcError(Code.Unavailable, `the payment provider is still at order ${orderId}`, {
+      reason: "OUTCOME_UNKNOWN",
+    });
+  }
+  return settled;
+}
+
+/** An order's payment; the provider is asked first about one whose outcome is unknown. @throws ConnectError NOT_FOUND */
+export async function getPayment(deps: PaymentDeps, orderId: string): Promise<Payment> {
+  const payment = await deps.payments.get(orderId);
+  if (payment?.amount === undefined) {
+    throw rpcError(Code.NotFound, `no payment was ever attempted for order ${orderId}`, {
+      reason: "PAYMENT_NOT_FOUND",
+    });
+  }
+  if (payment.state !== "PENDING") return payment;
+  try {
+    return (await resolve(deps, orderId)) ?? payment;
+  } catch {
+    // Still unknown, which is what PENDING says.
+    return payment;
+  }
+}
+
+/**
+ * Does what is due for a payment: finds out about an unknown outcome, captures, voids. Safe to run twice: the provider takes each
+ * once, by key.
+ *
+ * @returns when to look again, undefined if the last commit has said so
+ * @throws what the provider's answer was, if it was none
+ */
+export async function runPayment(
+  deps: PaymentDeps,
+  row: { readonly orderId: string; readonly attempts: number },
+): Promise<{ againInMs: number } | undefined> {
+  const { payments, provider, clock } = deps;
+  const { orderId, attempts } = row;
+  const now = () => new Date(clock.now());
+  for (let payment = await payments.get(orderId); payment !== undefined; ) {
+    const { providerReference } = payment;
+    switch (nextAction(payment)) {
+      case "resolve":
+        payment = await resolve(deps, orderId);
+        if (payment?.state === "PENDING") return { againInMs: resolveDelayMs(attempts) };
+        break;
+      case "capture": {
+        const outcome = await provider.capture(orderId, providerReference);
+        payment = await payments.change(orderId, (known) => known && settleCapture(known, outcome, now()));
+        break;
+      }
+      case "void": {
+        const outcome = await provider.void(orderId, providerReference);
+        payment = await payments.change(orderId, (known) => known && settleVoid(known, outcome, now()));
+        if (payment?.wanted === "REFUND") tellRefund(deps, orderId);
+        break;
+      }
+      case "nothing":
+        return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** The order is confirmed. */
+export async function recordOrderConfirmed(payments: Payments, clock: Clock, orderId: string): Promise<void> {
+  await payments.change(orderId, (known) => wantCapture(known, orderId, new Date(clock.now())));
+}
+
+/** The order is cancelled. */
+export async function recordOrderCancelled(deps: Omit<PaymentDeps, "provider">, orderId: string): Promise<void> {
+  const payment = await deps.payments.change(orderId, (known) => wantVoid(known, orderId, new Date(deps.clock.now())));
+  if (payment?.wanted === "REFUND") tellRefund(deps, orderId);
+}
+
+/** Asks the provider what became of an authorization, and writes it down. */
+async function resolve({ payments, provider, clock }: PaymentDeps, orderId: string): Promise<Payment | undefined> {
+  const found = await provider.find(orderId);
+  return await payments.change(orderId, (known) => known && settleAuthorization(known, found, new Date(clock.now())));
+}
+
+function resolveDelayMs(attempts: number): number {
+  return Math.min(resolveIntervalMs.max, resolveIntervalMs.first * 2 ** Math.min(attempts - 1, 10));
+}
+
+function tellRefund({ logger }: Pick<PaymentDeps, "logger">, orderId: string): void {
+  logger.error("money was captured for an order that is cancelled: refund it by hand", { order_id: orderId });
+}
+
+/** Waits for work, but not longer than the caller does; the work goes on. */
+async function untilCallerLeaves<T>(work: Promise<T>): Promise<T> {
+  const signal = currentSignal();
+  if (signal === undefined) return await work;
+  const { promise: left, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  try {
+    return await Promise.race([work, left]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+    // Nobody may be listening when it fails.
+    work.catch(() => {});
+  }
+}
+
+function must(payment: Payment | undefined, orderId: string): Payment {
+  if (payment === undefined) throw rpcError(Code.DataLoss, `the payment of order ${orderId} is gone`);
+  return payment;
+}
