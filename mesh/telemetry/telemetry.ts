@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { ConnectError } from "@connectrpc/connect";
 import {
   type Attributes,
   type Context,
@@ -134,10 +135,18 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** Marks a span as failed. */
+/**
+ * Marks a span as failed. Only our own errors say more than their kind: a driver's text can hold what people typed
+ * ("Duplicate entry 'ada@example.com'"), and traces are read by many.
+ */
 export function failSpan(span: Span, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: spanMessage(error) });
+}
+
+function spanMessage(error: unknown): string {
+  if (error instanceof ConnectError) return error.rawMessage;
+  if (!(error instanceof Error)) return "unknown error";
+  return "code" in error ? `${error.name} ${error.code}` : error.name;
 }
 
 function exportTo(otlpUrl: string): BatchSpanProcessor {
