@@ -4,7 +4,8 @@ import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { EventEnvelopeSchema } from "../gen/weft/v1/event_pb.ts";
 import type { Outbox } from "./outbox.ts";
-import { eventually, Foreign, Happened, NoEvent, startWorld, streams, type World } from "./testing.ts";
+import { eventually, startWorld, type World } from "./testing.ts";
+import { Foreign, Happened, NoEvent, streams } from "./testing-events.ts";
 
 let world: World;
 beforeAll(async () => {
