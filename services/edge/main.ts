@@ -16,12 +16,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
-  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const { logger } = telemetry;
+  const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
   const mesh = resources.use(
     createMesh({ service: SERVICE, credentials, telemetry, endpoints, ...(inProcess && { inProcess }) }),
   );
-  const { logger } = telemetry;
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });
 

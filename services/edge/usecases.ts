@@ -19,7 +19,7 @@ export async function getProduct<Product>(
 ): Promise<{ product: Product; available: bigint | undefined }> {
   const left = new AbortController();
   const stock = deps.findAvailable(sku, left.signal).catch((error: unknown) => {
-    if (!left.signal.aborted) deps.logger.info("stock is not known, the product is shown without", { sku, error });
+    if (!left.signal.aborted) deps.logger.debug("stock is not known, the product is shown without", { sku, error });
     return undefined;
   });
   try {

@@ -98,7 +98,7 @@ async function whyNot(client: Client): Promise<Error> {
 }
 
 function reasonOf(error: ServiceError): string {
-  return /Last error: (.*?)(?:\. Resolution note:.*)?$/s.exec(error.details)?.[1] ?? error.details;
+  return /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(error.details)?.[1] ?? error.details;
 }
 
 function unreachable(service: string, address: string, cause: Error) {
