@@ -11,6 +11,11 @@ export async function createDatabaseAndUser(adminUrl: string, name: string, pass
       await execute(`GRANT ALL PRIVILEGES ON \`${name}\`.* TO ?@?`, [name, host]);
     }
   });
+  return databaseUrl(adminUrl, name, password);
+}
+
+/** The URL of a schema and its user, who has the schema's name. */
+export function databaseUrl(adminUrl: string, name: string, password: string): string {
   const url = new URL(adminUrl);
   url.username = name;
   url.password = password;

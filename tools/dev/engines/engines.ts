@@ -12,6 +12,7 @@ import { redis } from "./redis.ts";
 const KINDS: Readonly<Record<EngineName, EngineKind>> = { mariadb, nats, redis };
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 3_000;
 const FREE_PORT_ATTEMPTS_MAX = 3;
 
 export interface EnginesOptions {
@@ -28,6 +29,9 @@ export interface EnginesOptions {
   /** Told in a line what takes long (an installation). */
   readonly say?: (line: string) => void;
 }
+
+/** URLs of engines that somebody else runs. */
+export type ExternalEngineUrls = Partial<Readonly<Record<EngineKind["urlVariable"], string>>>;
 
 export interface EngineStatus {
   readonly name: EngineName;
@@ -46,7 +50,12 @@ export interface Engines extends AsyncDisposable {
   readonly natsUrl: string;
   readonly redisUrl: string;
   status(name: EngineName): EngineStatus;
-  /** Starts it, or again after a stop or kill (same port, same data); returns when it serves. Does nothing while it runs. */
+  /** Whether it is somebody else's, named by a URL in the environment. */
+  isExternal(name: EngineName): boolean;
+  /**
+   * Starts it, or again after a stop or kill (same port, same data); returns when it serves. Does nothing while it runs and
+   * answers; one that does not answer is replaced.
+   */
   start(name: EngineName): Promise<void>;
   /** Sends a signal to its process, e.g. SIGKILL, SIGSTOP, SIGCONT. */
   kill(name: EngineName, signal: NodeJS.Signals): void;
@@ -78,12 +87,7 @@ export function createEngines(options: EnginesOptions): Engines {
     if (found === undefined) throw new Error(`no engine "${name}"`);
     return found;
   };
-  const url = (name: EngineName): string => {
-    const { kind, external, port } = slot(name);
-    if (external !== undefined) return external;
-    if (port === undefined) throw new Error(`${name} has not been started`);
-    return kind.url(port);
-  };
+  const urlOf = (name: EngineName): string => url(slot(name));
   const start = (name: EngineName): Promise<void> => {
     const engine = slot(name);
     engine.starting ??= startSlot(engine, options).finally(() => {
@@ -101,25 +105,26 @@ export function createEngines(options: EnginesOptions): Engines {
   };
   return {
     get mysqlUrl() {
-      return url("mariadb");
+      return urlOf("mariadb");
     },
     get natsUrl() {
-      return url("nats");
+      return urlOf("nats");
     },
     get redisUrl() {
-      return url("redis");
+      return urlOf("redis");
     },
     status(name) {
       const { child, external } = slot(name);
       const running = child !== undefined && child.exit() === undefined;
       return {
         name,
-        url: url(name),
+        url: urlOf(name),
         external: external !== undefined,
         pid: running ? child.pid : undefined,
         logFile: external === undefined ? logFileOf(name, options) : undefined,
       };
     },
+    isExternal: (name) => slot(name).external !== undefined,
     start,
     kill: (name, signal) => slot(name).child?.kill(signal),
     ended: async (name) => {
@@ -130,24 +135,46 @@ export function createEngines(options: EnginesOptions): Engines {
   };
 }
 
+/** Installs what is missing of these engines, all in one go: before the first starts, so that none starts in vain. */
+export async function prepareEngines(
+  engines: Engines,
+  say: (line: string) => void = () => undefined,
+  which: readonly EngineName[] = ENGINE_NAMES,
+): Promise<void> {
+  const own = which.filter((name) => !engines.isExternal(name));
+  if (own.length > 0)
+    await locateEngines(
+      own.map((name) => KINDS[name]),
+      say,
+    );
+}
+
 /** Creates engines and starts those in `which` (all of them if left out), at the same time. */
 export async function startEngines(
   options: EnginesOptions & { readonly which?: readonly EngineName[] },
 ): Promise<Engines> {
   const engines = createEngines(options);
   const which = options.which ?? ENGINE_NAMES;
-  const own = which.filter((name) => !options.env?.[KINDS[name].urlVariable]);
-  // All that is missing is installed in one go, before the first starts.
-  if (own.length > 0)
-    await locateEngines(
-      own.map((name) => KINDS[name]),
-      options.say ?? (() => undefined),
-    );
+  await prepareEngines(engines, options.say, which);
   const results = await Promise.allSettled(which.map((name) => engines.start(name)));
   const failure = results.find((result) => result.status === "rejected");
   if (failure === undefined) return engines;
   await engines.stop();
   throw failure.reason;
+}
+
+function url({ kind, external, port }: Slot): string {
+  if (external !== undefined) return external;
+  if (port === undefined) throw new Error(`${kind.name} has not been started`);
+  return kind.url(port);
+}
+
+/** Whether a running engine does its work; one that was stopped by a signal or hangs does not. */
+function answers(kind: EngineKind, address: string): Promise<boolean> {
+  return waitUntil(() => kind.probe(address), { what: kind.name, timeoutMs: ANSWER_TIMEOUT_MS }).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function startSlot(slot: Slot, options: EnginesOptions): Promise<void> {
@@ -156,7 +183,10 @@ async function startSlot(slot: Slot, options: EnginesOptions): Promise<void> {
     await waitUntil(() => kind.probe(external), { what: `${kind.name} of ${kind.urlVariable}`, timeoutMs: 5_000 });
     return;
   }
-  if (slot.child !== undefined && slot.child.exit() === undefined) return;
+  if (slot.child !== undefined && slot.child.exit() === undefined) {
+    if (await answers(kind, url(slot))) return;
+    await slot.child.stop(1_000);
+  }
   const programs = await locateEngines([kind], options.say ?? (() => undefined));
   const program = programs.get(kind);
   if (program === undefined) throw new Error(`${kind.name} was not found`);
