@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { jetstream } from "@nats-io/jetstream";
 import { headers } from "nats";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startMariadb } from "../../tools/dev/testing/engines.ts";
 import { currentCall } from "../context/call-context.ts";
+import type { Database } from "../data/queryable.ts";
 import { encodeEvent } from "./envelope.ts";
 import { type EventMeta, onEvent } from "./handler.ts";
 import { eventually, startWorld, type World } from "./testing.ts";
@@ -248,19 +250,57 @@ test("a database that is away costs no event its deliveries", async () => {
   await own.execute("test.create", "CREATE TABLE effects (text VARCHAR(100) PRIMARY KEY)");
   const inbox = await world.database.query<Record<string, string>>("test.show", "SHOW CREATE TABLE weft_inbox");
   await own.execute("test.createInbox", inbox[0]?.["Create Table"] ?? "");
-  world.consumer({ database: own, maxDeliveries: 2, ackWaitMs: 600 });
+  let attempts = 0;
+  const counted: Database = {
+    ...own,
+    transaction: (name, fn) => {
+      attempts += 1;
+      return own.transaction(name, fn);
+    },
+  };
+  world.consumer({ database: counted, maxDeliveries: 2, ackWaitMs: 600 });
   mariadb.kill("SIGKILL");
   await mariadb.stop();
   await publish(texts(5));
-  // Longer than it takes to deliver an event more often than allowed.
-  await eventually(() => world.lines.some((line) => line.includes("consumer cannot work")));
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  // Longer than the server takes to deliver them more often than allowed.
+  await eventually(() => attempts >= 6);
   await mariadb.start();
   await eventually(() => world.settled());
   const rows = await own.query("test.effects", "SELECT text FROM effects ORDER BY text");
   expect(rows).toHaveLength(5);
   expect(await world.deadLetters()).toEqual([]);
   expect(world.lines.filter((line) => line.includes("consumer cannot work"))).toHaveLength(1);
+});
+
+test("a connection that is lost under a handler costs its event no delivery", async () => {
+  let attempts = 0;
+  const unlucky = onEvent(Happened, async (tx, { text }) => {
+    attempts += 1;
+    if (attempts <= 3) {
+      const [row] = await tx.query<{ id: string }>("test.connection", "SELECT CONNECTION_ID() AS id");
+      await world.database.execute("test.kill", `KILL CONNECTION ${Number(row?.id)}`);
+    }
+    await tx.execute("test.effect", "INSERT INTO effects (text) VALUES (?)", [text]);
+  });
+  await publish(["unlucky"]);
+  world.consumer({ handlers: [unlucky], maxDeliveries: 1 });
+  await eventually(() => world.settled());
+  expect(await world.effects()).toEqual(["unlucky"]);
+  expect([attempts, await world.deadLetters()]).toEqual([4, []]);
+});
+
+test("an event that takes longer than ackWaitMs is not delivered again meanwhile, nor are those that wait behind it", async () => {
+  const slow = onEvent(Happened, async (tx, { text }) => {
+    if (text === "slow") await pause(1_500);
+    await tx.execute("test.effect", "INSERT INTO effects (text) VALUES (?)", [text]);
+  });
+  await publish(["slow", "behind"]);
+  world.consumer({ handlers: [slow], batchSize: 1, ackWaitMs: 500 });
+  await eventually(() => world.settled());
+  expect(await world.effects()).toEqual(["slow", "behind"]);
+  const { delivered } = await world.manager.consumers.info(streams.events.name, "test");
+  // Deliveries, repeated ones counted.
+  expect(delivered.consumer_seq).toBe(2);
 });
 
 function startChild(...args: string[]): ChildProcess {

@@ -3,6 +3,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { EventEnvelopeSchema } from "../gen/weft/v1/event_pb.ts";
+import type { Broker } from "./broker.ts";
 import type { Outbox } from "./outbox.ts";
 import { eventually, startWorld, type World } from "./testing.ts";
 import { Foreign, Happened, NoEvent, streams } from "./testing-events.ts";
@@ -96,11 +97,28 @@ test.each([
   await expect(work).rejects.toThrow(problem);
 });
 
-test("two relays on one outbox publish each event once", async () => {
-  await using first = world.outbox({ broker: world.newBroker() });
-  await using second = world.outbox({ broker: world.newBroker() });
-  await Promise.all([append(first, ...texts(300)), append(second, ...texts(300))]);
+test("two relays on one outbox publish each event once, not twice at the same time", async () => {
+  const published: string[] = [];
+  const counted = (broker: Broker): Broker => ({
+    ...broker,
+    async session(signal) {
+      const session = await broker.session(signal);
+      return {
+        ...session,
+        publish: (message) => {
+          published.push(message.id);
+          return session.publish(message);
+        },
+      };
+    },
+  });
+  await using firstBroker = world.newBroker();
+  await using secondBroker = world.newBroker();
+  await using first = world.outbox({ broker: counted(firstBroker) });
+  await using second = world.outbox({ broker: counted(secondBroker) });
+  const ids = await Promise.all([append(first, ...texts(300)), append(second, ...texts(300))]);
   await eventually(allPublished);
+  expect(published.toSorted()).toEqual(ids.flat().toSorted());
   expect(await world.stored(streams.events.name)).toBe(600);
 });
 
