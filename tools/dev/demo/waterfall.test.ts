@@ -2,9 +2,23 @@ import { expect, test } from "vitest";
 import type { ReceivedSpan } from "../outside/otlp.ts";
 import { drawWaterfall } from "./waterfall.ts";
 
-function span(id: string, parent: string, kind: ReceivedSpan["kind"], name: string, fromMs: number, toMs: number): ReceivedSpan {
+function span(
+  id: string,
+  parent: string,
+  kind: ReceivedSpan["kind"],
+  name: string,
+  fromMs: number,
+  toMs: number,
+): ReceivedSpan {
   return {
-    ...{ trace_id: "t", span_id: id, parent_span_id: parent, kind, name, service: kind === "server" ? "order" : "edge" },
+    ...{
+      trace_id: "t",
+      span_id: id,
+      parent_span_id: parent,
+      kind,
+      name,
+      service: kind === "server" ? "order" : "edge",
+    },
     ...{ start_ns: String(fromMs * 1e6), end_ns: String(toMs * 1e6), status_code: "unset", status_message: "" },
     ...{ attributes: {}, links: [] },
   };

@@ -37,7 +37,8 @@ function withoutClientTwins(spans: readonly ReceivedSpan[]): ReceivedSpan[] {
   const twins = new Map<string, ReceivedSpan>();
   for (const span of spans) {
     const parent = byId.get(span.parent_span_id);
-    if (span.kind === "server" && parent?.kind === "client" && parent.name === span.name) twins.set(parent.span_id, parent);
+    if (span.kind === "server" && parent?.kind === "client" && parent.name === span.name)
+      twins.set(parent.span_id, parent);
   }
   return spans
     .filter((span) => !twins.has(span.span_id))
