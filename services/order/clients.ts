@@ -1,6 +1,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Mesh } from "@weft/mesh/client";
-import { errorReason, rpcError } from "@weft/mesh/contract";
+import { rpcError } from "@weft/mesh/contract";
+import { ErrorInfoSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { type Payment, PaymentService, PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
@@ -94,6 +95,9 @@ export function answerOf(payment: Pick<Payment, "state" | "reason"> | undefined)
 /** Why inventory will never hold this stock; undefined if another attempt may succeed. */
 function refusalOf(error: unknown): string | undefined {
   if (!(error instanceof ConnectError) || error.code !== Code.FailedPrecondition) return undefined;
-  const reason = errorReason(error);
-  return reason === "OUT_OF_STOCK" || reason === "RESERVATION_RELEASED" ? error.rawMessage : undefined;
+  const [info] = error.findDetails(ErrorInfoSchema);
+  // The short SKUs, each with what was wanted and what there is.
+  const shortages = Object.entries(info?.metadata ?? {}).map(([sku, text]) => `${sku} (${text})`);
+  if (info?.reason === "OUT_OF_STOCK") return shortages.join(", ");
+  return info?.reason === "RESERVATION_RELEASED" ? "its reservation was given back" : undefined;
 }

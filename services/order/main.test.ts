@@ -1,0 +1,330 @@
+import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
+import { runAs } from "@weft/mesh/context";
+import { errorReason, rpcError, systemClock } from "@weft/mesh/contract";
+import { createDatabase, type Database, newId } from "@weft/mesh/data";
+import { BadRequestSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  type OrderCancelled,
+  OrderCancelledSchema,
+  type OrderConfirmed,
+  OrderConfirmedSchema,
+  type OrderPlaced,
+  OrderPlacedSchema,
+} from "../../gen/shop/order/v1/events_pb.ts";
+import { OrderService, OrderState } from "../../gen/shop/order/v1/order_pb.ts";
+import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
+import { PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
+import { loadConfig } from "./config.ts";
+import { apply, type Order } from "./domain.ts";
+import { start } from "./main.ts";
+import { createOrderStore } from "./store.ts";
+import { hang, type Neighbours, startNeighbours } from "./testing/neighbours.ts";
+
+const resources = new AsyncDisposableStack();
+const awaitingPaymentTtlMs = 5_000;
+let shop: Neighbours;
+let orders: Client<typeof OrderService>;
+let database: Database;
+let told: {
+  placed: readonly OrderPlaced[];
+  confirmed: readonly OrderConfirmed[];
+  cancelled: readonly OrderCancelled[];
+};
+let keys = 0;
+
+beforeAll(async () => {
+  shop = resources.use(await startNeighbours());
+  const { mesh } = shop;
+  const env = { ...mesh.env("order"), AWAITING_PAYMENT_TTL_MS: String(awaitingPaymentTtlMs) };
+  resources.use(await start(loadConfig(env)));
+  orders = await mesh.client(OrderService, "order", "edge");
+  told = {
+    placed: await mesh.watch(OrderPlacedSchema),
+    confirmed: await mesh.watch(OrderConfirmedSchema),
+    cancelled: await mesh.watch(OrderCancelledSchema),
+  };
+  const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+  database = resources.use(createDatabase({ url: mesh.database("order").url, telemetry }));
+});
+afterAll(() => resources.disposeAsync());
+beforeEach(() => shop.reset());
+
+const newUser = () => ({ userId: newId("usr", 7, { clock: systemClock, random: Math.random }), scopes: ["customer"] });
+const alice = newUser();
+const newKey = () => `key-of-test-${++keys}`;
+const lines = [
+  { sku: "apple", quantity: 2 },
+  { sku: "pear", quantity: 1 },
+];
+
+interface Request {
+  idempotencyKey?: string;
+  lines?: { sku: string; quantity: number }[];
+  paymentMethod?: string;
+}
+
+async function place(request: Request = {}, options: CallOptions = {}, user = alice) {
+  const whole = { idempotencyKey: newKey(), lines, paymentMethod: "tok_visa", ...request };
+  const { order } = await runAs({ endUser: user }, () => orders.placeOrder(whole, options));
+  if (order === undefined) throw new Error("an answer without an order");
+  return order;
+}
+
+async function failure(call: Promise<unknown>): Promise<ConnectError> {
+  return await call.then(
+    () => Promise.reject(new Error("it succeeded")),
+    (error) => ConnectError.from(error),
+  );
+}
+
+const get = async (orderId: string) => (await orders.getOrder({ orderId })).order;
+const becomes = (orderId: string, state: OrderState) =>
+  vi.waitFor(async () => expect((await get(orderId))?.state).toBe(state), { timeout: 15_000, interval: 50 });
+const of = (orderId: string) => (event: { orderId: string }) => event.orderId === orderId;
+const eventually = (check: () => void | Promise<void>) => vi.waitFor(check, 15_000);
+
+describe("PlaceOrder", () => {
+  test("prices the order from the catalog, reserves, authorizes, confirms, and tells", async () => {
+    const order = await place();
+    expect(order).toMatchObject({
+      userId: alice.userId,
+      state: OrderState.CONFIRMED,
+      total: { currencyCode: "EUR", minorUnits: 600n },
+      lines: [
+        { sku: "apple", name: "name of apple", quantity: 2, unitPrice: { minorUnits: 250n } },
+        { sku: "pear", quantity: 1, unitPrice: { minorUnits: 100n } },
+      ],
+      history: [{ state: OrderState.PLACED }, { state: OrderState.RESERVED }, { state: OrderState.CONFIRMED }],
+      version: 3n,
+    });
+    expect(order.orderId.slice(4, 6)).toBe(alice.userId.slice(4, 6));
+    expect(shop.asked).toEqual([`reserve ${order.orderId}`, `authorize ${order.orderId} 600`]);
+    await eventually(() => expect(told.placed.filter(of(order.orderId))).toHaveLength(1));
+    await eventually(() =>
+      expect(told.confirmed.filter(of(order.orderId))).toMatchObject([
+        { userId: alice.userId, total: { minorUnits: 600n } },
+      ]),
+    );
+  });
+
+  test("without an end user is UNAUTHENTICATED", async () => {
+    const request = { idempotencyKey: newKey(), lines, paymentMethod: "tok_visa" };
+    expect((await failure(orders.placeOrder(request))).code).toBe(Code.Unauthenticated);
+  });
+
+  test("the same request with the same key is the same order, whatever the order of its lines", async () => {
+    const idempotencyKey = newKey();
+    const first = await place({ idempotencyKey });
+    const second = await place({ idempotencyKey, lines: lines.toReversed() });
+    expect(second.orderId).toBe(first.orderId);
+    expect(shop.asked).toHaveLength(2);
+  });
+
+  test("another request with the same key is ALREADY_EXISTS, even one that could not be placed", async () => {
+    const idempotencyKey = newKey();
+    await place({ idempotencyKey });
+    for (const other of [{ paymentMethod: "tok_other" }, { lines: [{ sku: "unknown", quantity: 1 }] }]) {
+      const error = await failure(place({ idempotencyKey, ...other }));
+      expect(error.code).toBe(Code.AlreadyExists);
+      expect(errorReason(error)).toBe("IDEMPOTENCY_KEY_REUSED");
+      expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.field).toBe("idempotency_key");
+    }
+  });
+
+  test("a key is its user's: another user's same key is another order", async () => {
+    const idempotencyKey = newKey();
+    const mine = await place({ idempotencyKey });
+    const theirs = await place({ idempotencyKey, paymentMethod: "tok_other" }, {}, newUser());
+    expect(theirs.orderId).not.toBe(mine.orderId);
+  });
+
+  test("fifty at once with one key are one order, reserved and authorized once, and all are told of it", async () => {
+    const idempotencyKey = newKey();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => place({ idempotencyKey })));
+    expect(new Set(answers.map(({ orderId }) => orderId)).size).toBe(1);
+    expect(new Set(answers.map(({ state }) => state))).toEqual(new Set([OrderState.CONFIRMED]));
+    expect(shop.asked.map((what) => what.split(" ")[0])).toEqual(["reserve", "authorize"]);
+  });
+
+  test("fifty at once with keys of their own are fifty orders", async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => place()));
+    expect(new Set(answers.map(({ orderId }) => orderId)).size).toBe(50);
+    for (const { orderId } of answers) await becomes(orderId, OrderState.CONFIRMED);
+    expect(shop.asked.filter((what) => what.startsWith("authorize"))).toHaveLength(50);
+  });
+
+  test("names the line of a product that the catalog does not have, or that is named twice", async () => {
+    const unknown = await failure(place({ lines: [...lines, { sku: "plum", quantity: 1 }] }));
+    const twice = await failure(place({ lines: [...lines, { sku: "apple", quantity: 1 }] }));
+    for (const error of [unknown, twice]) {
+      expect(error.code).toBe(Code.InvalidArgument);
+      expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations).toMatchObject([{ field: "lines[2].sku" }]);
+    }
+    expect(shop.asked).toEqual([]);
+  });
+
+  test("out of stock: cancelled, with what is short", async () => {
+    shop.soldOut.add("pear");
+    expect(await place()).toMatchObject({
+      state: OrderState.CANCELLED,
+      cancelReason: "out of stock: pear (wanted 1, available 0)",
+    });
+    expect(shop.asked).toHaveLength(1);
+  });
+
+  test("declined: cancelled, and the stock is given back before the answer", async () => {
+    shop.authorization = PaymentState.DECLINED;
+    const order = await place();
+    expect(order).toMatchObject({ state: OrderState.CANCELLED, cancelReason: "payment declined: insufficient funds" });
+    expect(shop.asked.at(-1)).toBe(`release ${order.orderId}`);
+    await eventually(() => expect(told.cancelled.filter(of(order.orderId))).toHaveLength(1));
+  });
+
+  test("answers PLACED shortly before its caller's deadline; the order goes on by itself", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    shop.before.reserve = () => promise;
+    const order = await place({}, { timeoutMs: 700 });
+    expect(order.state).toBe(OrderState.PLACED);
+    resolve();
+    await becomes(order.orderId, OrderState.CONFIRMED);
+  });
+
+  test("a caller that leaves before the commit leaves nothing behind", async () => {
+    const caller = new AbortController();
+    shop.before.catalog = async () => {
+      caller.abort();
+      await hang();
+    };
+    const idempotencyKey = newKey();
+    expect((await failure(place({ idempotencyKey }, { signal: caller.signal }))).code).toBe(Code.Canceled);
+    const sql = "SELECT 1 FROM idempotency_keys WHERE idempotency_key = ?";
+    expect(await database.query("test.keys", sql, [idempotencyKey])).toEqual([]);
+  });
+
+  test("a caller that leaves after the commit does not stop the order", async () => {
+    const caller = new AbortController();
+    shop.before.reserve = async () => caller.abort();
+    const idempotencyKey = newKey();
+    expect((await failure(place({ idempotencyKey }, { signal: caller.signal }))).code).toBe(Code.Canceled);
+    const order = await place({ idempotencyKey });
+    expect(order.state).toBe(OrderState.CONFIRMED);
+    expect(shop.asked.filter((what) => what.startsWith("authorize"))).toHaveLength(1);
+  });
+
+  test("inventory away for a while: the order stays PLACED and is reserved when it is back", async () => {
+    let away = true;
+    shop.before.reserve = async () => {
+      if (away) throw rpcError(Code.Unavailable, "away");
+    };
+    const order = await place({}, { timeoutMs: 900 });
+    expect(order.state).toBe(OrderState.PLACED);
+    away = false;
+    await becomes(order.orderId, OrderState.CONFIRMED);
+  });
+});
+
+describe("an authorization whose outcome is unknown", () => {
+  test("payment too slow: AWAITING_PAYMENT within a second or so, CONFIRMED when it turns out to have succeeded", async () => {
+    shop.before.authorize = hang;
+    const startMs = performance.now();
+    const order = await place();
+    expect(performance.now() - startMs).toBeLessThan(1_500);
+    expect(order.state).toBe(OrderState.AWAITING_PAYMENT);
+    expect(order.paymentInstructions).toContain(order.orderId);
+    shop.payments.set(order.orderId, PaymentState.AUTHORIZED);
+    await becomes(order.orderId, OrderState.CONFIRMED);
+    expect(shop.asked.filter((what) => what.startsWith("authorize"))).toHaveLength(1);
+    expect((await get(order.orderId))?.paymentInstructions).toBe("");
+  });
+
+  test("payment away, and time runs out: cancelled, the stock given back", async () => {
+    shop.before.authorize = async () => {
+      throw rpcError(Code.Unavailable, "away");
+    };
+    const order = await place();
+    expect(order.state).toBe(OrderState.AWAITING_PAYMENT);
+    await becomes(order.orderId, OrderState.CANCELLED);
+    await eventually(() => expect(shop.asked.at(-1)).toBe(`release ${order.orderId}`));
+    expect((await get(order.orderId))?.cancelReason).toBe("not paid in time");
+  });
+});
+
+describe("what becomes of the money", () => {
+  test("captured: PAID", async () => {
+    const { orderId } = await place();
+    await shop.mesh.publish(PaymentCapturedSchema, { orderId });
+    await becomes(orderId, OrderState.PAID);
+  });
+
+  test("finally refused: CANCELLED, the stock given back", async () => {
+    const { orderId } = await place();
+    await shop.mesh.publish(PaymentFailedSchema, { orderId, reason: "authorization expired" });
+    await becomes(orderId, OrderState.CANCELLED);
+    await eventually(() => expect(shop.asked.at(-1)).toBe(`release ${orderId}`));
+    expect((await get(orderId))?.cancelReason).toBe("payment failed: authorization expired");
+  });
+});
+
+describe("GetOrder and WatchOrder", () => {
+  test("show a customer only their own orders; an operator, who is no end user, sees all", async () => {
+    const { orderId } = await place();
+    const asBob = <T>(fn: () => Promise<T>) => runAs({ endUser: newUser() }, fn);
+    expect((await failure(asBob(() => orders.getOrder({ orderId })))).code).toBe(Code.NotFound);
+    const watched = asBob(async () => {
+      for await (const _ of orders.watchOrder({ orderId })) throw new Error("somebody else's order was shown");
+    });
+    expect((await failure(watched)).code).toBe(Code.NotFound);
+    expect((await get(orderId))?.orderId).toBe(orderId);
+    expect((await failure(get("nonsense"))).code).toBe(Code.NotFound);
+  });
+
+  test("a watcher sees the order as it is, each change, and the end at CANCELLED", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    shop.before.reserve = () => promise;
+    const { orderId } = await place({}, { timeoutMs: 500 });
+    const states: (OrderState | undefined)[] = [];
+    const watching = runAs({ endUser: alice }, async () => {
+      for await (const { order } of orders.watchOrder({ orderId })) states.push(order?.state);
+    });
+    await eventually(() => expect(states).toEqual([OrderState.PLACED]));
+    resolve();
+    await eventually(() => expect(states.at(-1)).toBe(OrderState.CONFIRMED));
+    await shop.mesh.publish(PaymentFailedSchema, { orderId, reason: "no" });
+    await watching;
+    expect(states.at(-1)).toBe(OrderState.CANCELLED);
+  });
+
+  test("a watcher also sees what another instance has changed", async () => {
+    const { orderId } = await place();
+    const states: (OrderState | undefined)[] = [];
+    const caller = new AbortController();
+    const watching = (async () => {
+      for await (const { order } of orders.watchOrder({ orderId }, { signal: caller.signal }))
+        states.push(order?.state);
+    })();
+    await eventually(() => expect(states).toEqual([OrderState.CONFIRMED]));
+    const sql = "UPDATE orders SET state = 'PAID', version = version + 1 WHERE order_id = ?";
+    await database.execute("test.otherInstance", sql, [orderId]);
+    await eventually(() => expect(states).toEqual([OrderState.CONFIRMED, OrderState.PAID]));
+    caller.abort();
+    await expect(watching).rejects.toMatchObject({ code: Code.Canceled });
+    const back = "UPDATE orders SET state = 'CONFIRMED', version = version - 1 WHERE order_id = ?";
+    await database.execute("test.undo", back, [orderId]);
+  });
+});
+
+test("every order of this run is the fold of its events", async () => {
+  const store = createOrderStore({ database, clock: systemClock, publish: async () => {}, onChange: () => {} });
+  const rows = await database.query<{ order_id: string }>("test.orders", "SELECT order_id FROM orders");
+  expect(rows.length).toBeGreaterThan(60);
+  for (const { order_id: orderId } of rows) {
+    const events = await store.events(orderId);
+    const folded = events.reduce<Order | undefined>(
+      (row, { event, occurredAt }) => apply(row, event, occurredAt),
+      undefined,
+    );
+    expect(await store.get(orderId)).toEqual(folded);
+  }
+});

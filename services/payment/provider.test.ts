@@ -1,0 +1,158 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Code } from "@connectrpc/connect";
+import { runDetached } from "@weft/mesh/context";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { afterEach, describe, expect, test } from "vitest";
+import { createProvider } from "./provider.ts";
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const request = { orderId: "ord_1", amount: { currencyCode: "EUR", minorUnits: 500n }, paymentMethod: "tok_visa" };
+const resources: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const resource of resources.splice(0)) await resource[Symbol.asyncDispose]();
+});
+
+/** A provider that answers as told, over real HTTP. */
+async function providerThat(answer: (response: ServerResponse, seen: Seen) => void) {
+  const seen: Seen[] = [];
+  const server = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { method, url, headers } = incoming;
+    seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+    answer(response, seen.at(-1) as Seen);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const telemetry = createTelemetry({ service: "payment", write: () => {} });
+  resources.push(telemetry, {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider = createProvider({ url, key: "sk_test", telemetry, timeoutMs: 150 });
+  return { provider, seen, telemetry };
+}
+
+const json = (status: number, body: unknown) => (response: ServerResponse) =>
+  void response.writeHead(status).end(JSON.stringify(body));
+
+test("authorize() sends exact minor units, our key, the order's idempotency key and the trace", async () => {
+  const { provider, seen, telemetry } = await providerThat(json(200, { id: "auth_1", status: "authorized" }));
+  const trace = await telemetry.span("test", {}, async (span) => {
+    expect(await provider.authorize(request)).toEqual({ status: "authorized", reference: "auth_1" });
+    return span.spanContext().traceId;
+  });
+  expect(seen[0]).toMatchObject({
+    method: "POST",
+    url: "/v1/authorizations",
+    headers: { authorization: "Bearer sk_test", "idempotency-key": "authorize:ord_1" },
+  });
+  expect(seen[0]?.headers.traceparent).toContain(trace);
+  expect(JSON.parse(seen[0]?.body ?? "")).toEqual({
+    amount: 500,
+    currency: "EUR",
+    payment_method: "tok_visa",
+    reference: "ord_1",
+  });
+});
+
+describe("authorize() answers", () => {
+  test.each([
+    [402, { id: "auth_1", status: "declined", decline_reason: "insufficient_funds" }, "insufficient funds"],
+    [
+      400,
+      { error: { code: "invalid_request", message: "payment_method must be one of ..." } },
+      "payment_method must be",
+    ],
+  ])("a %i as declined, with a reason for people", async (status, body, reason) => {
+    const { provider } = await providerThat(json(status, body));
+    const answer = await provider.authorize(request);
+    expect(answer).toMatchObject({ status: "declined", reason: expect.stringContaining(reason) });
+  });
+
+  test.each([401, 409, 429, 500, 503])("a %i as UNAVAILABLE: nobody knows, and nothing is declined", async (status) => {
+    const { provider } = await providerThat(json(status, { error: { code: "whatever" } }));
+    await expect(provider.authorize(request)).rejects.toMatchObject({ code: Code.Unavailable });
+  });
+
+  test("a cut connection and an answer that is no JSON or too large as UNAVAILABLE, a silence as DEADLINE_EXCEEDED", async () => {
+    const answers = [
+      (response: ServerResponse) => void response.destroy(),
+      (response: ServerResponse) => void response.end("<html>"),
+      (response: ServerResponse) => void response.end(`"${"x".repeat(100_000)}"`),
+      () => {},
+    ];
+    let next = 0;
+    const { provider } = await providerThat((response) => answers[next++]?.(response));
+    for (const code of [Code.Unavailable, Code.Unavailable, Code.Unavailable, Code.DeadlineExceeded]) {
+      await expect(provider.authorize(request)).rejects.toMatchObject({ code });
+    }
+  });
+});
+
+test("a caller that leaves is no failure of the provider's", async () => {
+  const { provider, seen } = await providerThat(() => {});
+  for (let calls = 0; calls < 8; calls += 1) {
+    const left = runDetached({ timeoutMs: 20 }, () => provider.authorize(request));
+    await expect(left).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  }
+  expect(seen).toHaveLength(8);
+});
+
+test("an ill provider is left alone after five failures in a row, and asked again once it may have recovered", async () => {
+  let ill = true;
+  const { provider, seen } = await providerThat((response) =>
+    ill ? json(503, {})(response) : json(200, { data: [] })(response),
+  );
+  for (let calls = 0; calls < 20; calls += 1) {
+    await expect(provider.find("ord_1")).rejects.toMatchObject({ code: Code.Unavailable });
+  }
+  expect(seen).toHaveLength(5);
+  ill = false;
+  await expect
+    .poll(() => provider.find("ord_1").catch(() => undefined), { timeout: 5_000 })
+    .toEqual({ status: "absent" });
+  expect(await provider.find("ord_1")).toEqual({ status: "absent" });
+});
+
+describe("capture()", () => {
+  test.each([
+    [200, { id: "auth_1", status: "captured" }, undefined, { type: "captured" }],
+    [402, { decline_reason: "authorization_expired" }, undefined, { type: "refused", reason: "authorization expired" }],
+    [409, { error: { code: "invalid_state" } }, "captured", { type: "captured" }],
+    [409, { error: { code: "invalid_state" } }, "voided", { type: "refused", reason: "the authorization is voided" }],
+  ])("%i %j, authorization then %s: %j", async (status, body, found, outcome) => {
+    const { provider, seen } = await providerThat((response, { method }) =>
+      method === "POST"
+        ? json(status, body)(response)
+        : json(200, { data: [{ id: "auth_1", status: found }] })(response),
+    );
+    expect(await provider.capture("ord_1", "auth_1")).toEqual(outcome);
+    expect(seen[0]).toMatchObject({
+      url: "/v1/authorizations/auth_1/capture",
+      headers: { "idempotency-key": "capture:ord_1" },
+    });
+  });
+});
+
+describe("void()", () => {
+  test.each([
+    [200, undefined, "voided"],
+    [409, "voided", "voided"],
+    [409, "captured", "captured"],
+  ])("%i, authorization then %s: %s", async (status, found, outcome) => {
+    const { provider } = await providerThat((response, { method }) =>
+      method === "POST" ? json(status, {})(response) : json(200, { data: [{ id: "auth_1", status: found }] })(response),
+    );
+    expect(await provider.void("ord_1", "auth_1")).toBe(outcome);
+  });
+});
