@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { freePort } from "../../tools/dev/processes/ports.ts";
 import { currentCall, runAs, runDetached } from "../context/call-context.ts";
 import type { Database } from "./queryable.ts";
 import { eventually, startTestDatabase } from "./testing.ts";
@@ -102,15 +103,15 @@ test("a call that is cancelled stops waiting for a connection", async () => {
 
 test("the pool's gauges tell used, idle and waiting apart", async () => {
   await using own = at.open({ poolSize: 2 });
-  await using metrics = await at.telemetry.serveMetrics({ host: "127.0.0.1", port: 17_199 });
+  const port = await freePort();
+  await using _metrics = await at.telemetry.serveMetrics({ host: "127.0.0.1", port });
   const gauges = async () => {
-    const text = await (await fetch("http://127.0.0.1:17199/metrics")).text();
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     const lines = text
       .split("\n")
       .filter((line) => line.startsWith("db_client_connection_") && !line.includes("idle="));
     return lines.join("\n");
   };
-  expect(metrics).toBeDefined();
   const busy = [sleep(own, 0.3), sleep(own, 0.3), sleep(own, 0)];
   await eventually(async () => /pending_requests\S* 1\n?/.test(await gauges()));
   expect(await gauges()).toMatch(/connection_count\S*state="used"\S* 2/);

@@ -289,13 +289,16 @@ test("a connection that is lost under a handler costs its event no delivery", as
   expect([attempts, await world.deadLetters()]).toEqual([4, []]);
 });
 
-test("an event that takes longer than ackWaitMs is not delivered again meanwhile, nor are those that wait behind it", async () => {
+test.each([
+  [1, "nor is one that waits behind it"],
+  [2, "nor is one of the same batch"],
+])("an event that takes longer than ackWaitMs is not delivered again, %i a batch: %s", async (batchSize) => {
   const slow = onEvent(Happened, async (tx, { text }) => {
     if (text === "slow") await pause(1_500);
     await tx.execute("test.effect", "INSERT INTO effects (text) VALUES (?)", [text]);
   });
   await publish(["slow", "behind"]);
-  world.consumer({ handlers: [slow], batchSize: 1, ackWaitMs: 500 });
+  world.consumer({ handlers: [slow], batchSize, ackWaitMs: 500 });
   await eventually(() => world.settled());
   expect(await world.effects()).toEqual(["slow", "behind"]);
   const { delivered } = await world.manager.consumers.info(streams.events.name, "test");

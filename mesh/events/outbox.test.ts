@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { freePort } from "../../tools/dev/processes/ports.ts";
 import { EventEnvelopeSchema } from "../gen/weft/v1/event_pb.ts";
 import type { Broker } from "./broker.ts";
 import type { Outbox } from "./outbox.ts";
@@ -208,6 +209,17 @@ test("a killed broker loses nothing: the relay waits, says so once, and goes on 
   expect(await world.stored(streams.events.name)).toBe(200);
   expect(world.lines.filter((line) => line.includes("broker is away")).length).toBeLessThanOrEqual(1);
   expect(world.lines.filter((line) => line.includes("cannot publish")).length).toBeLessThanOrEqual(1);
+});
+
+test("the gauges tell how many events wait, and for how long", async () => {
+  await using unreachable = world.newBroker("nats://127.0.0.1:1");
+  await using outbox = world.outbox({ broker: unreachable });
+  await append(outbox, ...texts(3));
+  const port = await freePort();
+  await using _metrics = await world.telemetry.serveMetrics({ host: "127.0.0.1", port });
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(text).toMatch(/^weft_outbox_pending\S* 3$/m);
+  expect(text).toMatch(/^weft_outbox_oldest_age\S* 0\.?\d*$/m);
 });
 
 test("JetStream drops what a relay publishes twice", async () => {
