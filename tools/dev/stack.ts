@@ -11,7 +11,7 @@ import { DATABASE_PASSWORD, type Environment, SCHEMA_OWNERS, TRUST_DOMAIN } from
 import { createMember, type Member, type MemberStatus } from "./stack/member.ts";
 import { outsidePartyPlans, servicePlans, type Topology } from "./stack/members.ts";
 import { assertPortsFree } from "./stack/port-conflict.ts";
-import { freePorts, SERVICE_NAMES, type StackPorts } from "./stack/ports.ts";
+import { freePorts, type ListeningPort, SERVICE_NAMES, type StackPorts } from "./stack/ports.ts";
 import { runSeed } from "./stack/run-seed.ts";
 
 export interface StackOptions {
@@ -110,7 +110,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   };
   const startAll = async (): Promise<string[]> => {
     const before = pidsOf(members);
-    await assertPortsFree(members);
+    await assertPortsFree(neededPorts(members));
     if (!options.engines) await prepareEngines(engines, say);
     await startTogether(engineMembers, say);
     await prepare();
@@ -123,7 +123,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   };
   const startOne = async (name: string): Promise<string[]> => {
     const before = member(name).status().pid;
-    await assertPortsFree([member(name)]);
+    await assertPortsFree(neededPorts([member(name)]));
     await member(name).start();
     return member(name).status().pid === before ? [] : [name];
   };
@@ -180,6 +180,13 @@ async function startTogether(members: readonly Member[], say: (line: string) => 
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
   if (failures.length === 0) return;
   throw new Error(failures.map((failure) => failure.message).join("\n"), { cause: failures[0] });
+}
+
+/** The ports that members which do not run are going to listen on. */
+function neededPorts(members: readonly Member[]): ListeningPort[] {
+  return members
+    .filter((each) => !each.isRunning())
+    .flatMap((each) => Object.entries(each.ports).map(([what, port]) => ({ member: each.name, what, port })));
 }
 
 function pidsOf(members: readonly Member[]): Map<string, number | undefined> {

@@ -66,3 +66,24 @@ export async function freePorts(): Promise<StackPorts> {
     edge: await next(),
   };
 }
+
+/** One port of the stack: whose it is and what for. */
+export interface ListeningPort {
+  readonly member: string;
+  readonly what: string;
+  readonly port: number;
+}
+
+/** All ports of a stack. */
+export function listeners(ports: StackPorts): ListeningPort[] {
+  const of = (member: string, listening: object): ListeningPort[] =>
+    Object.entries(listening).map(([what, port]) => ({ member, what, port: Number(port) }));
+  return [
+    ...ENGINE_NAMES.flatMap((name) => of(name, { [name]: ports.engines[name] })),
+    ...of("payment-provider", { http: ports.provider }),
+    ...of("mail-catcher", { smtp: ports.smtp, http: ports.mail }),
+    ...of("otlp-receiver", { http: ports.otlp }),
+    ...SERVICE_NAMES.flatMap((name) => of(name, ports.services[name])),
+    ...of("edge", { public: ports.edge }),
+  ];
+}
