@@ -1,4 +1,5 @@
-import type { Clock } from "@weft/mesh/contract";
+import { Code } from "@connectrpc/connect";
+import { type Clock, rpcError } from "@weft/mesh/contract";
 import { type Database, decodePageToken, encodePageToken, type SqlValue, type Transaction } from "@weft/mesh/data";
 import type { Email, EmailState } from "./domain.ts";
 import type { Inbox, SendDeps } from "./usecases.ts";
@@ -61,12 +62,10 @@ export function createEmailStore(deps: EmailStoreDeps): EmailStore {
 
     async list({ userId, pageSize, pageToken }) {
       const name = `emails of ${userId}`;
-      const after = pageToken === "" ? undefined : decodePageToken(name, pageToken);
-      const [createdAt = "", eventId = ""] = after ?? [];
+      const after = pageToken === "" ? undefined : positionOf(decodePageToken(name, pageToken));
       // Both comparisons, or the index would be read from the user's newest e-mail on for each page.
       const from = after === undefined ? "" : "AND created_at <= ? AND (created_at < ? OR event_id < ?)";
-      const position: SqlValue[] =
-        after === undefined ? [] : [new Date(Number(createdAt)), new Date(Number(createdAt)), eventId];
+      const position: SqlValue[] = after === undefined ? [] : [after.createdAt, after.createdAt, after.eventId];
       const rows = await database.query<EmailRow>(
         "notification.listEmails",
         `SELECT ${columns} FROM emails WHERE user_id = ? ${from} ORDER BY created_at DESC, event_id DESC LIMIT ${pageSize + 1}`,
@@ -104,6 +103,16 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
       tx.afterCommit(onQueued);
     },
   };
+}
+
+/** Where the page before ended. */
+function positionOf([createdAt, eventId]: readonly string[]): { createdAt: Date; eventId: string } {
+  const at = new Date(Number(createdAt));
+  if (Number.isNaN(at.getTime()) || eventId === undefined) {
+    const violations = [{ field: "page_token", description: "is not a next_page_token of this list" }];
+    throw rpcError(Code.InvalidArgument, "page_token is not a next_page_token of this list", { violations });
+  }
+  return { createdAt: at, eventId };
 }
 
 function toEmail(row: EmailRow): Email {

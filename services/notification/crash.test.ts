@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { createDatabase } from "@weft/mesh/data";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { expect, test, vi } from "vitest";
+import { OrderConfirmedSchema } from "../../gen/shop/order/v1/events_pb.ts";
+import { UserRegisteredSchema } from "../../gen/shop/user/v1/events_pb.ts";
+import { type CaughtMessage, startMailCatcher } from "../../tools/dev/mail-catcher.ts";
+import { createTestMesh } from "../../tools/dev/testing/mesh.ts";
+
+/** A notification service in a process of its own, and what it has logged so far. */
+function startProcess(env: Record<string, string>): ChildProcess & AsyncDisposable & { readonly log: string[] } {
+  const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, ...env, LOG_LEVEL: "info" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const log: string[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => log.push(...chunk.toString().split("\n")));
+  return Object.assign(child, {
+    log,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  });
+}
+
+test("20 orders while it is away, kill -9 in the middle: 20 e-mails, a second copy only of what was accepted and not committed", async () => {
+  await using catcher = await startMailCatcher({ smtpPort: 0, httpPort: 0 });
+  await using mesh = await createTestMesh(["notification"]);
+  await using telemetry = createTelemetry({ service: "test", logLevel: "error" });
+  await using database = createDatabase({ url: mesh.database("notification").url, telemetry });
+  const smtp = { SMTP_URL: `smtp://127.0.0.1:${catcher.smtpPort}`, MAIL_FROM: "shop@weft.local" };
+  const env = { ...mesh.env("notification"), ...smtp };
+  const caught = async () =>
+    (await (await fetch(`http://127.0.0.1:${catcher.port}/messages`)).json()) as CaughtMessage[];
+  const emails = () =>
+    database.query<{ event_id: string; state: string }>("test.emails", "SELECT event_id, state FROM emails");
+
+  await mesh.publish(UserRegisteredSchema, { userId: "ann", email: "ann@shop.test", displayName: "Ann" });
+  for (let i = 0; i < 20; i += 1) {
+    const total = { currencyCode: "EUR", minorUnits: 500n };
+    await mesh.publish(OrderConfirmedSchema, { orderId: `ord_${i}`, userId: "ann", total });
+  }
+
+  await using killed = startProcess(env);
+  await vi.waitFor(async () => expect((await caught()).length).toBeGreaterThan(3), { timeout: 15_000, interval: 2 });
+  killed.kill("SIGKILL");
+  await once(killed, "exit");
+  const committed = new Set((await emails()).filter(({ state }) => state === "SENT").map(({ event_id }) => event_id));
+  const acceptedAtKill = new Set((await caught()).map(({ message_id }) => message_id));
+
+  await using _resumed = startProcess(env);
+  await vi.waitFor(
+    async () => {
+      const rows = await emails();
+      expect(rows).toHaveLength(21);
+      expect(rows.every(({ state }) => state === "SENT")).toBe(true);
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+  const copies = Map.groupBy(await caught(), ({ message_id }) => message_id);
+  expect(copies.size).toBe(21);
+  for (const [messageId, { length }] of copies) {
+    if (length === 1) continue;
+    expect(length).toBe(2);
+    expect(acceptedAtKill).toContain(messageId);
+    expect([...committed].map((eventId) => `<${eventId}@weft.local>`)).not.toContain(messageId);
+  }
+  // The log says so of each e-mail that was committed as sent: acceptance comes first.
+  const logged = killed.log
+    .filter((line) => line.includes('"smtp accepted"'))
+    .map((line) => JSON.parse(line).message_id);
+  for (const eventId of committed) expect(logged).toContain(`<${eventId}@weft.local>`);
+}, 60_000);

@@ -1,0 +1,85 @@
+import type { AddressInfo } from "node:net";
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import { afterEach, expect, test } from "vitest";
+import type { Email } from "./domain.ts";
+import { createMailer } from "./mailer.ts";
+import { MailRefused } from "./usecases.ts";
+
+const resources: Disposable[] = [];
+afterEach(() => {
+  for (const resource of resources.splice(0).toReversed()) resource[Symbol.dispose]();
+});
+
+const email: Email = {
+  eventId: "01J00000000000000000000000",
+  userId: "usr_1",
+  recipient: "ann@shop.test",
+  subject: "Grüße",
+  body: "Hello\n.\nthere\n",
+  state: "QUEUED",
+  attempts: 1,
+  createdAt: new Date(),
+  sentAt: undefined,
+};
+
+/** A mail server that answers as told, and a mailer that uses it. */
+async function mailerFor(options: SMTPServerOptions, silent = false) {
+  const received: { to: string[]; data: string }[] = [];
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS"],
+    onData(stream, session, done) {
+      const chunks: Buffer[] = [];
+      stream.on("data", (chunk) => chunks.push(chunk));
+      stream.on("end", () => {
+        const to = session.envelope.rcptTo.map(({ address }) => address);
+        received.push({ to, data: Buffer.concat(chunks).toString() });
+        if (!silent) done();
+      });
+    },
+    ...options,
+  });
+  // Connections that a test cuts are no news.
+  server.on("error", () => {});
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const smtpUrl = `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
+  const mailer = createMailer({ smtpUrl, from: "Weft <shop@weft.local>", timeoutMs: 300 });
+  resources.push({ [Symbol.dispose]: () => server.close() }, mailer);
+  return { mailer, received };
+}
+
+function refusal(code: number): Error {
+  return Object.assign(new Error("no"), { responseCode: code });
+}
+
+test("sends text as it is, to one recipient, with the event's id as Message-ID", async () => {
+  const { mailer, received } = await mailerFor({});
+  expect(await mailer.send(email)).toMatch(/^250/);
+  expect(received[0]?.to).toEqual(["ann@shop.test"]);
+  expect(received[0]?.data).toContain(`Message-ID: <${email.eventId}@weft.local>`);
+  expect(received[0]?.data).toContain("From: Weft <shop@weft.local>");
+  expect(received[0]?.data).toMatch(/Hello\r\n\.\r\nthere/);
+});
+
+test("an address is never taken for a list of addresses or for headers", async () => {
+  const { mailer, received } = await mailerFor({});
+  const recipient = "ann@shop.test, eve@evil.test\r\nBcc: eve@evil.test";
+  await mailer.send({ ...email, recipient }).catch(() => {});
+  expect(received.flatMap(({ to }) => to)).not.toContain("eve@evil.test");
+  expect(received.map(({ data }) => data).join()).not.toMatch(/^Bcc:/m);
+});
+
+test("the server's final no is MailRefused", async () => {
+  const { mailer } = await mailerFor({ onRcptTo: (_address, _session, done) => done(refusal(550)) });
+  await expect(mailer.send(email)).rejects.toBeInstanceOf(MailRefused);
+});
+
+test.each<[string, SMTPServerOptions, boolean]>([
+  ["a temporary no", { onRcptTo: (_address, _session, done) => done(refusal(451)) }, false],
+  ["a server that accepts and never says so", {}, true],
+])("%s is worth another attempt", async (_what, options, silent) => {
+  const { mailer } = await mailerFor(options, silent);
+  const error = await mailer.send(email).catch((reason) => reason);
+  expect(error).toBeInstanceOf(Error);
+  expect(error).not.toBeInstanceOf(MailRefused);
+});
