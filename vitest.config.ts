@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**"],
     globalSetup: ["tools/dev/testing/global-setup.ts"],
     pool: "forks",
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -1,6 +1,6 @@
 import type { DescMethod, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Context, INVALID_SPAN_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { inContext } from "../context/ambient-iterable.ts";
 import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
 import type { CancelSource } from "../context/cancel-source.ts";
@@ -73,7 +73,10 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     const now = clock.now();
     const deadlineMs = Math.min(call.deadlineMs, now + policy.timeoutMs);
     const parent = telemetry.extract(traceHeaders(call.headers));
-    const span = telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, attributes: spanAttributes(call) });
+    // Probes ask every few seconds: their spans would bury everybody else's.
+    const span = policy.path.startsWith("grpc.health.v1.")
+      ? trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+      : telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, attributes: spanAttributes(call) });
     const timer = Number.isFinite(deadlineMs)
       ? setTimeout(() => cancel.cancel(deadlineExceeded(deadlineMs - now)), Math.max(0, deadlineMs - now))
       : undefined;

@@ -11,11 +11,14 @@ const nameWidth = 46;
  */
 export function drawWaterfall(spans: readonly ReceivedSpan[]): string[] {
   const shown = withoutClientTwins(spans);
-  const starts = shown.map((span) => BigInt(span.start_ns));
-  const ends = shown.map((span) => BigInt(span.end_ns));
-  if (starts.length === 0) return [];
-  const zero = starts.reduce((least, value) => (value < least ? value : least));
-  const total = Number(ends.reduce((most, value) => (value > most ? value : most)) - zero);
+  const [first] = shown.map((span) => BigInt(span.start_ns)).sort(ascending);
+  const last = shown
+    .map((span) => BigInt(span.end_ns))
+    .sort(ascending)
+    .at(-1);
+  if (first === undefined || last === undefined) return [];
+  const zero = first;
+  const total = Number(last - zero);
   const ids = new Set(shown.map((span) => span.span_id));
   const lines: string[] = [];
   const draw = (span: ReceivedSpan, depth: number): void => {
@@ -30,6 +33,10 @@ export function drawWaterfall(spans: readonly ReceivedSpan[]): string[] {
   };
   for (const span of shown) if (!ids.has(span.parent_span_id)) draw(span, 0);
   return lines;
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return Number(a - b);
 }
 
 function withoutClientTwins(spans: readonly ReceivedSpan[]): ReceivedSpan[] {
