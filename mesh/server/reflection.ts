@@ -17,9 +17,15 @@ import {
 /**
  * Mounts server reflection, v1 and the v1alpha that older tools ask for. It serves the descriptors that the generated
  * code was made from, so custom options are all there, and files come dependencies first, which some clients need.
+ *
+ * @param more files that no service refers to: events
  */
-export function mountReflection(router: ConnectRouter, services: readonly DescService[]): void {
-  const index = indexFiles(services.map((service) => service.file));
+export function mountReflection(
+  router: ConnectRouter,
+  services: readonly DescService[],
+  more: readonly DescFile[] = [],
+): void {
+  const index = indexFiles([...services.map((service) => service.file), ...more]);
   const names = services.map((service) => service.typeName).sort();
   router.service(V1, {
     async *serverReflectionInfo(requests) {

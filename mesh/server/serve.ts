@@ -1,3 +1,4 @@
+import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { type Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Mesh } from "../client/mesh.ts";
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly credentials: Credentials;
   readonly telemetry: Telemetry;
+  /** Files that reflection serves beside those of the methods: the service's events. */
+  readonly describes?: readonly DescFile[];
   /** The service's own client side, for the admin API. */
   readonly mesh?: Mesh;
   /** False while something that the service cannot do without is away. */
@@ -61,7 +64,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     options.routes(router);
     router.service(Health, health.service);
     router.service(AdminService, admin);
-    mountReflection(router, [...servicesOf(own), Health, AdminService]);
+    mountReflection(router, [...servicesOf(own), Health, AdminService], options.describes);
   });
   const validate = createRequestValidation([...own.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });

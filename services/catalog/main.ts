@@ -4,6 +4,7 @@ import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
+import { file_shop_catalog_v1_events } from "../../gen/shop/catalog/v1/events_pb.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createCatalogEvents } from "./events.ts";
 import { catalogRoutes } from "./rpc.ts";
@@ -29,7 +30,16 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     products: createProductStore(database),
     events: createCatalogEvents(outbox),
   });
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes,
+      describes: [file_shop_catalog_v1_events],
+      credentials,
+      telemetry,
+    }),
+  );
   return resources.move();
 }
 

@@ -3,6 +3,7 @@ import { createBroker, createOutbox, eventMigrations, startConsumer } from "@wef
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
+import { file_shop_inventory_v1_events } from "../../gen/shop/inventory/v1/events_pb.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createStockEvents, inventoryHandlers } from "./events.ts";
 import { inventoryRoutes } from "./rpc.ts";
@@ -25,7 +26,16 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const deps = { database, stock: createStockStore(database), events: createStockEvents(outbox) };
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
   const routes = inventoryRoutes(deps);
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes,
+      describes: [file_shop_inventory_v1_events],
+      credentials,
+      telemetry,
+    }),
+  );
   return resources.move();
 }
 

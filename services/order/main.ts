@@ -5,6 +5,7 @@ import { createBroker, createOutbox, eventMigrations, startConsumer } from "@wef
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
+import { file_shop_order_v1_events } from "../../gen/shop/order/v1/events_pb.ts";
 import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
@@ -35,6 +36,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     readVersions: (orderIds) => readVersions(database, orderIds),
     onPollError: (error) => logger.warn("cannot look for changed orders", { error }),
   });
+  telemetry.meter
+    .createObservableGauge("shop.order.listeners", { description: "Calls that wait for changes of orders" })
+    .addCallback((result) => {
+      for (const [purpose, count] of Object.entries(changes.counts())) result.observe(count, { purpose });
+    });
   const orders = createOrderStore({ database, clock, publish: createPublish(outbox), onChange: changes.notify });
   const { awaitingPaymentTtlMs } = config;
   const inventory = createInventory(mesh);
@@ -54,7 +60,17 @@ export async function start(config: Config): Promise<AsyncDisposable> {
 
   const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
   const routes = orderRoutes({ orders, catalog: createCatalog(mesh), changes, clock, newOrderId, sagas });
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry, mesh }));
+  resources.use(
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes,
+      describes: [file_shop_order_v1_events],
+      credentials,
+      telemetry,
+      mesh,
+    }),
+  );
   return resources.move();
 }
 

@@ -4,6 +4,7 @@ import { createBroker, createOutbox, eventMigrations, startConsumer } from "@wef
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
+import { file_shop_payment_v1_events } from "../../gen/shop/payment/v1/events_pb.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createPublish, paymentHandlers } from "./events.ts";
 import { createProvider } from "./provider.ts";
@@ -47,7 +48,16 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const handlers = paymentHandlers({ payments, clock, logger });
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
   const routes = paymentRoutes(deps);
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes,
+      describes: [file_shop_payment_v1_events],
+      credentials,
+      telemetry,
+    }),
+  );
   return resources.move();
 }
 

@@ -5,6 +5,7 @@ import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
+import { file_shop_user_v1_events } from "../../gen/shop/user/v1/events_pb.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createUserEvents } from "./events.ts";
 import { createPasswords } from "./passwords.ts";
@@ -38,7 +39,16 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     // The bucket is a hash of the address, so that logging in by address needs no directory of shards either.
     newUserId: (email) => newId("usr", bucketFor(email), { clock, random: Math.random }),
   });
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes,
+      describes: [file_shop_user_v1_events],
+      credentials,
+      telemetry,
+    }),
+  );
   return resources.move();
 }
 
