@@ -20,7 +20,8 @@ interface Known {
 /** Finds links, paths, make targets and weft commands in the documents that do not exist. */
 export async function checkDocs(root: string): Promise<Findings> {
   const parsed = new Map<string, Document>();
-  const paths = await Array.fromAsync(glob(documents, { cwd: root, exclude: ["**/node_modules/**"] }));
+  const paths: string[] = [];
+  for await (const path of glob(documents, { cwd: root, exclude: ["**/node_modules/**"] })) paths.push(path);
   for (const path of paths.sort()) {
     parsed.set(path, parseMarkdown(await readFile(join(root, path), "utf8")));
   }
