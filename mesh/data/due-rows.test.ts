@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { freePort } from "../../tools/dev/processes/ports.ts";
 import { type TestDatabase, testDatabase } from "../../tools/dev/testing/engines.ts";
 import { currentCall, currentSignal } from "../context/call-context.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
@@ -205,4 +206,23 @@ test("past leasedMax no more leases are given, with a hint when to come back", a
   release(undefined);
   await running;
   expect(jobs.lease().owner).toMatch(/^test-/);
+});
+
+test("the metrics show what is due, since when, and what is being worked on", async () => {
+  await addJob("busy");
+  await addJob("waits", new Date(Date.now() + 60_000));
+  const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+  let begun = false;
+  await using _ = worker(() => {
+    begun = true;
+    return released;
+  });
+  await expect.poll(() => begun).toBe(true);
+  const port = await freePort();
+  await using _metrics = await telemetry.serveMetrics({ host: "127.0.0.1", port });
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(text).toMatch(/^weft_due_rows_due\{worker="test.jobs"\} 2$/m);
+  expect(text).toMatch(/^weft_due_rows_running\{worker="test.jobs",lease="claimed"\} 1$/m);
+  expect(text).toMatch(/^weft_due_rows_oldest_age.*\{worker="test.jobs"\} 0\.\d+$/m);
+  release(undefined);
 });

@@ -3,6 +3,7 @@ import { currentSignal, runAs, runDetached } from "../context/call-context.ts";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { SpanOptions, Telemetry } from "../telemetry/telemetry.ts";
+import { measureDueRows } from "./due-rows-metrics.ts";
 import { type ClaimedRow, claimDueRows, giveAllBack, giveBack, renewLeases } from "./due-rows-table.ts";
 import type { Database } from "./queryable.ts";
 
@@ -157,6 +158,8 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
     }
   }
 
+  const counts = () => ({ claimed: running.size - leased, bornLeased: leased });
+  const stopMeasuring = measureDueRows(telemetry, at, counts, clock.now);
   const renewal = setInterval(() => {
     renew().catch((error) => logger.warn("cannot renew leases", { worker: name, error }));
   }, leaseMs / 3);
@@ -182,6 +185,7 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
     },
     async [Symbol.asyncDispose]() {
       stopped = true;
+      stopMeasuring();
       pauses.wake();
       await looking;
       await settleWithin(running, drainTimeoutMs);

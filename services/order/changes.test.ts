@@ -88,6 +88,7 @@ test("watchers are bounded, and leave room for orders being placed", () => {
   expect(() => changes.subscribe("ord_2", "watching")).toThrow(/watchersMax/);
   using _placing = changes.subscribe("ord_3", "placing");
   expect(() => changes.subscribe("ord_4", "placing")).toThrow(/subscribersMax/);
+  expect(changes.counts()).toEqual({ placing: 1, watching: 2 });
   for (const subscription of watching) subscription[Symbol.dispose]();
   using _again = changes.subscribe("ord_2", "watching");
 });

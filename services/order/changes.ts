@@ -7,6 +7,8 @@ export interface OrderChanges {
   notify(orderId: string, version: number): void;
   /** @throws ConnectError RESOURCE_EXHAUSTED if as many as may are listening already */
   subscribe(orderId: string, purpose: "placing" | "watching"): OrderSubscription;
+  /** Listeners at this moment. */
+  counts(): { readonly placing: number; readonly watching: number };
 }
 
 /** One listener. Disposing of it is what ends it. */
@@ -94,7 +96,7 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
     };
   }
 
-  return { notify, subscribe };
+  return { notify, subscribe, counts: () => ({ ...listening }) };
 }
 
 function waitFor(

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { type Clock, systemClock } from "@weft/mesh/contract";
+import { type Clock, rpcError, systemClock } from "@weft/mesh/contract";
 import { createDatabase, type Database, migrate, newId, type RowLease } from "@weft/mesh/data";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -114,6 +114,20 @@ describe("place()", () => {
     expect((await store.findKey("usr_1", "a key LIKE this"))?.orderId).toBe(upper.orderId);
     expect((await store.findKey("usr_1", "a key like this"))?.orderId).toBe(lower.orderId);
     expect(await store.findKey("usr_2", "a key like this")).toBeUndefined();
+  });
+
+  test("whose COMMIT was done but not answered finds its order, instead of leaving its caller in doubt", async () => {
+    const lost: Database = {
+      ...database,
+      async transaction(name, fn) {
+        await database.transaction(name, fn);
+        throw rpcError(Code.Unknown, "the reply to COMMIT was lost", { reason: "COMMIT_OUTCOME_UNKNOWN" });
+      },
+    };
+    const unsure = createOrderStore({ database: lost, clock, publish: async () => {}, onChange: () => {} });
+    const event = placedEvent();
+    const placing = { idempotencyKey: event.orderId, requestHash: "2".repeat(64), paymentMethod: "tok_visa", lease };
+    expect(await unsure.place(event, placing)).toEqual({ orderId: event.orderId, requestHash: "2".repeat(64) });
   });
 
   test("is all or nothing", async () => {

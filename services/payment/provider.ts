@@ -29,6 +29,8 @@ const breakerThreshold = 5;
 const probeAfterMs = { initialDelay: 500, maxDelay: 2_000 };
 /** The largest answer that is read. */
 const answerBytesMax = 64 * 1024;
+/** The longest text of the provider's that is passed on. */
+const reasonLengthMax = 300;
 /** Reason of an error that says nothing about whether the request was done, and that the provider is ill. */
 const failureReason = "PROVIDER_FAILURE";
 
@@ -190,12 +192,13 @@ function toAuthorization(value: unknown): Authorization {
 
 /** The provider's "insufficient_funds" as people read it. */
 function words(reason: unknown): string {
-  return typeof reason === "string" && reason !== "" ? reason.replaceAll("_", " ") : "no reason given";
+  if (typeof reason !== "string" || reason === "") return "no reason given";
+  return reason.slice(0, reasonLengthMax).replaceAll("_", " ");
 }
 
 function errorOf(body: Answer["body"]): string {
   const { message, code } = (body.error ?? {}) as Record<string, unknown>;
-  return typeof message === "string" ? message : words(code);
+  return typeof message === "string" ? message.slice(0, reasonLengthMax) : words(code);
 }
 
 /** Says nothing about whether it was done, so it is asked again; not an illness, so the breaker stays out of it. */
