@@ -7,6 +7,9 @@ export class PortConflict extends Error {
   override name = "PortConflict";
 }
 
+// Two clones meet on all ports at once: a few of them tell who it is.
+const LINE_COUNT_MAX = 4;
+
 /** Throws a PortConflict if somebody listens on one of these ports of 127.0.0.1. */
 export async function assertPortsFree(ports: readonly ListeningPort[]): Promise<void> {
   const lines: string[] = [];
@@ -19,7 +22,9 @@ export async function assertPortsFree(ports: readonly ListeningPort[]): Promise<
     settings.add(what === "public" ? "EDGE_PORT=18080" : "WEFT_PORT_BASE=17000");
   }
   if (lines.length === 0) return;
+  const more = lines.length - LINE_COUNT_MAX;
+  const shown = more > 1 ? [...lines.slice(0, LINE_COUNT_MAX), `and ${more} more`] : lines;
   const what = lines.length === 1 ? "it" : "them";
   const advice = `end what holds ${what} (if that is another clone's stack: make down there), or take other ports: `;
-  throw new PortConflict([...lines, `${advice}${[...settings].join(" ")} make up`].join("\n"));
+  throw new PortConflict([...shown, `${advice}${[...settings].join(" ")} make up`].join("\n"));
 }

@@ -127,8 +127,9 @@ async function launchSupervisor(directory: string, settings: StackSettings): Pro
 
 /** Asks it to stop everything and itself; what does not listen is ended by its id, and its children with it. */
 async function endSupervisor(state: SupervisorState): Promise<void> {
-  await orderStop(state, STOP_TIMEOUT_MS).catch(() => undefined);
-  await endProcess(state.process, STOP_TIMEOUT_MS);
+  const listens = await answers(state);
+  if (listens) await orderStop(state, STOP_TIMEOUT_MS).catch(() => undefined);
+  await endProcess(state.process, listens ? STOP_TIMEOUT_MS : 0);
 }
 
 /** Ends what a killed supervisor left where the system did not do that. */

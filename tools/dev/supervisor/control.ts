@@ -41,6 +41,8 @@ export class OrderFailed extends Error {
 }
 
 const ANSWER_TIMEOUT_MS = 5_000;
+const WATCH_INTERVAL_MS = 5_000;
+const SILENT_COUNT_MAX = 3;
 
 /** Takes orders on a free port of 127.0.0.1, from those who know the token. */
 export async function serveControl(
@@ -82,11 +84,27 @@ export async function answers(state: SupervisorState): Promise<boolean> {
   }
 }
 
-/** Has the supervisor start what does not run. Throws an OrderFailed with what it says. */
+/**
+ * Has the supervisor start what does not run, however long that takes, as long as it answers otherwise. Throws an OrderFailed
+ * with what it says.
+ */
 export async function orderStart(state: SupervisorState, say: (line: string) => void): Promise<StackReport> {
-  const done = await order(state, "/start", say);
+  using watch = watchOver(state);
+  const done = await order(state, "/start", say, watch.signal);
   if (done === null) throw new Error("the supervisor did not say what it started");
   return done;
+}
+
+/** Aborts its signal when the supervisor has not answered for a while: one that hangs says nothing and closes nothing. */
+function watchOver(state: SupervisorState): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let silentCount = 0;
+  const look = async (): Promise<void> => {
+    silentCount = (await answers(state)) ? 0 : silentCount + 1;
+    if (silentCount >= SILENT_COUNT_MAX) controller.abort(new Error("the supervisor has stopped answering"));
+  };
+  const timer = setInterval(() => void look(), WATCH_INTERVAL_MS);
+  return { signal: controller.signal, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Has the supervisor stop everything and itself; gives up after `timeoutMs`. */

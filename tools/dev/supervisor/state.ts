@@ -27,8 +27,9 @@ export function stateFiles(directory: string) {
       const identities = pids.map(identify).filter((identity) => identity !== undefined);
       return writeWhole(children, JSON.stringify(identities));
     },
+    /** The address book goes too: nobody is there any more. */
     async remove(): Promise<void> {
-      await Promise.all([supervisor, children].map((file) => rm(file, { force: true })));
+      await Promise.all([supervisor, children, join(directory, "stack.json")].map((file) => rm(file, { force: true })));
     },
   };
 }
