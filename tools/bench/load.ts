@@ -1,0 +1,42 @@
+/** A stretch of closed-loop load: so many calls in flight at all times. */
+export interface LoadOptions {
+  readonly inFlight: number;
+  readonly durationMs: number;
+}
+
+export interface LoadResult {
+  readonly calls: number;
+  readonly callsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Makes calls for a while, each loop its next as soon as it has its answer. Fails with the first call that fails. */
+export async function runLoad(call: () => Promise<unknown>, options: LoadOptions): Promise<LoadResult> {
+  const latenciesMs: number[] = [];
+  const startedAt = performance.now();
+  const endsAt = startedAt + options.durationMs;
+  let now = startedAt;
+  const loop = async (): Promise<void> => {
+    while (now < endsAt) {
+      const sentAt = now;
+      await call();
+      now = performance.now();
+      latenciesMs.push(now - sentAt);
+    }
+  };
+  await Promise.all(Array.from({ length: options.inFlight }, loop));
+  const elapsedMs = performance.now() - startedAt;
+  return {
+    calls: latenciesMs.length,
+    callsPerSecond: (latenciesMs.length / elapsedMs) * 1000,
+    p50Ms: percentile(latenciesMs, 0.5),
+    p99Ms: percentile(latenciesMs, 0.99),
+  };
+}
+
+/** The value below which a part of the values lies (nearest rank). NaN if there are none. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+}

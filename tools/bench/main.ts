@@ -1,0 +1,35 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus, loadavg } from "node:os";
+import { type BenchPlan, runBench } from "./bench.ts";
+import { formatRows, headline, summarize } from "./report.ts";
+
+/** Above this many runnable processes before the start, the machine is at something else. */
+const loadAverageMax = 1;
+const resultsDirectory = new URL("results/", import.meta.url);
+
+const { QUICK, PROFILE } = process.env;
+const quick = QUICK !== undefined && QUICK !== "" && QUICK !== "0";
+const plan: BenchPlan = {
+  ...(quick ? { rounds: 5, sliceMs: 300, warmUpMs: 1_000 } : { rounds: 9, sliceMs: 600, warmUpMs: 1_500 }),
+  profileDirectory: PROFILE,
+};
+
+const [loadAverage = 0] = loadavg();
+const startedAt = performance.now();
+console.log("unary echo, 11 bytes: the mesh's plain gRPC with everything on, against bare grpc-js without TLS");
+const rows = (await runBench(plan)).map(summarize);
+const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+
+console.log(`\n${formatRows(rows)}\n`);
+console.log(`medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are weft's by grpc-js'`);
+if (loadAverage > loadAverageMax) {
+  console.log(`results not written: the machine was busy before the start (load average ${loadAverage.toFixed(2)})`);
+} else if (PROFILE) {
+  console.log(`results not written: profiling slows the calls; the profiles are in ${PROFILE}`);
+} else {
+  const machine = { node: process.version, cpus: cpus().length, loadAverage };
+  const results = { measuredAt: new Date().toISOString(), quick, seconds, machine, headline: headline(rows), rows };
+  await mkdir(resultsDirectory, { recursive: true });
+  await writeFile(new URL("latest.json", resultsDirectory), `${JSON.stringify(results, null, 2)}\n`);
+  console.log("written to tools/bench/results/latest.json");
+}

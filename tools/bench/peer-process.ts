@@ -1,0 +1,67 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { LoadOptions, LoadResult } from "./load.ts";
+
+const exitTimeoutMs = 5_000;
+
+/** A process of the bench: a server that says where it listens, or a client that makes load when it is told to. */
+export interface PeerProcess extends AsyncDisposable {
+  /** Asks and waits for the answer; one at a time. @throws Error if the process fails */
+  ask(question: Question): Promise<Answer>;
+}
+
+/** "cpu" asks how much CPU time the process has used since it started. */
+export type Question = { readonly kind: "start" | "cpu" } | ({ readonly kind: "load" } & LoadOptions);
+export type Answer = { readonly port: number } | { readonly cpuMs: number } | LoadResult | { readonly failure: string };
+
+export interface PeerOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Folder for a CPU profile of the process, written when it ends. */
+  readonly profileDirectory?: string | undefined;
+}
+
+/** Starts one of the programs in peers/. */
+export function startPeer(program: string, options: PeerOptions): PeerProcess {
+  const { env, profileDirectory } = options;
+  const profiling = profileDirectory
+    ? [
+        "--cpu-prof",
+        `--cpu-prof-dir=${profileDirectory}`,
+        `--cpu-prof-name=${program}-${env.BENCH_TAG ?? ""}.cpuprofile`,
+      ]
+    : [];
+  const child = fork(fileURLToPath(new URL(`peers/${program}.ts`, import.meta.url)), {
+    env: { ...process.env, ...env },
+    execArgv: profiling,
+  });
+  return {
+    async ask(question) {
+      const gone = new AbortController();
+      const answered = once(child, "message", { signal: gone.signal });
+      const ended = once(child, "exit", { signal: gone.signal }).then(([code]) => {
+        throw new Error(`${program} ended with code ${code}`);
+      });
+      child.send(question);
+      try {
+        const [answer] = (await Promise.race([answered, ended])) as [Answer];
+        if ("failure" in answer) throw new Error(`${program}: ${answer.failure}`);
+        return answer;
+      } finally {
+        gone.abort();
+        await Promise.allSettled([answered, ended]);
+      }
+    },
+    [Symbol.asyncDispose]: () => end(child),
+  };
+}
+
+/** A peer ends when its parent disconnects; one that does not is killed. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  if (child.connected) child.disconnect();
+  const timer = setTimeout(() => child.kill("SIGKILL"), exitTimeoutMs);
+  await exited;
+  clearTimeout(timer);
+}
