@@ -69,7 +69,7 @@ export const attemptsMax = 30;
 
 /**
  * Sends one queued e-mail. A crash between the server's yes and the commit sends it again, with the same Message-ID: SMTP has no
- * way to ask. The log line between the two is how one can tell.
+ * way to ask. The log lines before and after the server's yes are how one can tell: the yes itself may be lost in the crash.
  *
  * @throws what went wrong, if it is worth another attempt
  */
@@ -80,10 +80,12 @@ export async function sendEmail(
   const { emails, mailer, logger } = deps;
   const email = await emails.get(row.eventId);
   if (email?.state !== "QUEUED") return;
-  const fields = { event_id: email.eventId, user_id: email.userId, attempts: row.attempts };
+  const { eventId, userId } = email;
+  const fields = { event_id: eventId, user_id: userId, message_id: messageId(eventId), attempts: row.attempts };
   try {
+    logger.info("smtp sending", fields);
     const answer = await mailer.send(email);
-    logger.info("smtp accepted", { ...fields, message_id: messageId(email.eventId), answer });
+    logger.info("smtp accepted", { ...fields, answer });
   } catch (error) {
     if (!(error instanceof MailRefused) && row.attempts < attemptsMax) throw error;
     logger.error("e-mail given up", { ...fields, error });
