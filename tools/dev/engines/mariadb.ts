@@ -96,6 +96,8 @@ async function ensureTemplate(file: string, cacheDirectory: string): Promise<str
     await run(install, [
       ...["--no-defaults", `--datadir=${folder}`, ...asRoot, "--skip-test-db", "--skip-name-resolve"],
       ...["--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"],
+      // Without it a machine whose own name cannot be looked up (a bare container) is refused.
+      "--force",
     ]);
   });
   return template;
