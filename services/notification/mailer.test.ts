@@ -1,10 +1,12 @@
 import type { AddressInfo } from "node:net";
+import { createTelemetry } from "@weft/mesh/telemetry";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, expect, test } from "vitest";
 import type { Email } from "./domain.ts";
 import { createMailer } from "./mailer.ts";
 import { MailRefused } from "./usecases.ts";
 
+const telemetry = createTelemetry({ service: "notification", logLevel: "error" });
 const resources: Disposable[] = [];
 afterEach(() => {
   for (const resource of resources.splice(0).toReversed()) resource[Symbol.dispose]();
@@ -43,7 +45,7 @@ async function mailerFor(options: SMTPServerOptions, silent = false) {
   server.on("error", () => {});
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const smtpUrl = `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
-  const mailer = createMailer({ smtpUrl, from: "Weft <shop@weft.local>", timeoutMs: 300 });
+  const mailer = createMailer({ smtpUrl, from: "Weft <shop@weft.local>", telemetry, timeoutMs: 300 });
   resources.push({ [Symbol.dispose]: () => server.close() }, mailer);
   return { mailer, received };
 }

@@ -1,3 +1,5 @@
+import { SpanKind } from "@opentelemetry/api";
+import type { Telemetry } from "@weft/mesh/telemetry";
 import { createTransport } from "nodemailer";
 import { type Mailer, MailRefused, messageId } from "./usecases.ts";
 
@@ -6,6 +8,7 @@ export interface MailerOptions {
   readonly smtpUrl: string;
   /** The From header. */
   readonly from: string;
+  readonly telemetry: Pick<Telemetry, "span">;
   /** Connections at most. */
   readonly connectionsMax?: number;
   /** Of each step: connecting, the greeting, silence. Below the worker's lease. */
@@ -14,7 +17,7 @@ export interface MailerOptions {
 
 /** Sends through one SMTP server, over a few connections that stay open. */
 export function createMailer(options: MailerOptions): Mailer & Disposable {
-  const { smtpUrl, from, connectionsMax = 4, timeoutMs = 4_000 } = options;
+  const { smtpUrl, from, telemetry, connectionsMax = 4, timeoutMs = 4_000 } = options;
   const url = new URL(smtpUrl);
   const transport = createTransport({
     pool: true,
@@ -38,7 +41,8 @@ export function createMailer(options: MailerOptions): Mailer & Disposable {
       try {
         // As an object: an address is never parsed as a list of addresses.
         const to = { name: "", address: recipient };
-        const sent = await transport.sendMail({ from, to, subject, text: body, messageId: messageId(eventId) });
+        const mail = { from, to, subject, text: body, messageId: messageId(eventId) };
+        const sent = await telemetry.span("smtp send", { kind: SpanKind.CLIENT }, () => transport.sendMail(mail));
         return sent.response;
       } catch (error) {
         const { responseCode = 0 } = error as { responseCode?: number };

@@ -30,7 +30,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     onQueued: () => sender.wake(),
     traceparent: () => telemetry.inject().traceparent,
   });
-  const mailer = resources.use(createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom }));
+  const mailer = resources.use(createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, telemetry }));
   const deps = { emails: emails.sending, mailer, logger };
   const sender = resources.use(
     createDueRowsWorker({
