@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,6 +9,7 @@ import type { TestProject } from "vitest/node";
 import { ENGINE_NAMES } from "../engines/engine.ts";
 import { createEngines, type Engines } from "../engines/engines.ts";
 import { identify, isAlive, type ProcessIdentity } from "../processes/identity.ts";
+import { bringDown } from "../supervisor/bring-up.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -64,12 +66,18 @@ async function serveEngines(engines: Engines) {
   return server;
 }
 
-/** Removes the folders of runs whose process is gone. One without an owner yet is being made right now. */
+/**
+ * Removes the folders of runs whose process is gone, and ends the stacks in them that run in the background by intention (tests
+ * of `make up`). A folder without an owner yet is being made right now.
+ */
 async function sweepDeadRuns(runsDirectory: string): Promise<void> {
   for (const run of await readdir(runsDirectory).catch(() => [])) {
     const folder = join(runsDirectory, run);
     const text = await readFile(join(folder, "owner.json"), "utf8").catch(() => undefined);
     if (text !== undefined && !isAlive(JSON.parse(text) as ProcessIdentity)) {
+      for (const inside of await readdir(folder)) {
+        if (existsSync(join(folder, inside, "supervisor.json"))) await bringDown(join(folder, inside), () => undefined);
+      }
       await rm(folder, { recursive: true, force: true });
     }
   }
