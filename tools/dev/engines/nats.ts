@@ -14,7 +14,7 @@ export const nats: EngineKind = {
   image: "nats:2.10",
   url: (port) => `nats://127.0.0.1:${port}`,
   launch,
-  probe: async (url) => (await greeting(url)).startsWith("INFO "),
+  probe: async (url) => (await greeting(url, 4222)).startsWith("INFO "),
 };
 
 async function launch(options: LaunchOptions) {

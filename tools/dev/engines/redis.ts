@@ -14,7 +14,7 @@ export const redis: EngineKind = {
   url: (port) => `redis://127.0.0.1:${port}`,
   launch,
   // A PING answered with -LOADING is an engine that is not ready yet; -NOAUTH is one that is.
-  probe: async (url) => !(await greeting(url, "PING\r\n")).startsWith("-LOADING"),
+  probe: async (url) => !(await greeting(url, 6379, "PING\r\n")).startsWith("-LOADING"),
 };
 
 async function launch(options: LaunchOptions) {
