@@ -92,3 +92,18 @@ test("watchers are bounded, and leave room for orders being placed", () => {
   for (const subscription of watching) subscription[Symbol.dispose]();
   using _again = changes.subscribe("ord_2", "watching");
 });
+
+test("polls once an interval, also when all listeners left and others came while it was reading", async () => {
+  const read = Promise.withResolvers<ReadonlyMap<string, number>>();
+  const readVersions = vi
+    .fn(async (): Promise<ReadonlyMap<string, number>> => new Map())
+    .mockReturnValueOnce(read.promise);
+  const changes = createOrderChanges({ pollIntervalMs: 400, readVersions, onPollError: () => {} });
+  const first = changes.subscribe("ord_1", "placing");
+  await vi.advanceTimersByTimeAsync(400);
+  first[Symbol.dispose]();
+  using _second = changes.subscribe("ord_2", "placing");
+  read.resolve(new Map());
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(readVersions).toHaveBeenCalledTimes(11);
+});
