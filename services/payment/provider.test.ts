@@ -144,6 +144,17 @@ describe("capture()", () => {
   });
 });
 
+test.each([
+  ["authorized", [{ id: "auth_1", status: "authorized" }]],
+  ["processing", [{ id: "auth_1", status: "processing" }]],
+  ["not to be found", []],
+])("capture() answered 409, authorization then %s: UNAVAILABLE, the money may still be taken", async (_what, data) => {
+  const { provider } = await providerThat((response, { method }) =>
+    method === "POST" ? json(409, { error: { code: "key_in_use" } })(response) : json(200, { data })(response),
+  );
+  await expect(provider.capture("ord_1", "auth_1")).rejects.toMatchObject({ code: Code.Unavailable });
+});
+
 describe("void()", () => {
   test.each([
     [200, undefined, "voided"],

@@ -91,8 +91,10 @@ export function createProvider(options: ProviderOptions): Provider {
       if (status !== 409) throw unexpected("capture", status, body);
       const found = await find(orderId);
       if (found.status === "captured") return { type: "captured" };
-      if (found.status === "authorized") throw unexpected("capture", status, body);
-      return { type: "refused", reason: `the authorization is ${found.status}` };
+      if (found.status === "voided" || found.status === "declined") {
+        return { type: "refused", reason: `the authorization is ${found.status}` };
+      }
+      throw unexpected("capture", status, body);
     },
 
     async void(orderId, reference) {
