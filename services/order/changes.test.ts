@@ -1,3 +1,4 @@
+import { currentCall, runAs } from "@weft/mesh/context";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createOrderChanges } from "./changes.ts";
 
@@ -106,4 +107,21 @@ test("polls once an interval, also when all listeners left and others came while
   read.resolve(new Map());
   await vi.advanceTimersByTimeAsync(4_000);
   expect(readVersions).toHaveBeenCalledTimes(11);
+});
+
+test("polls for all: not as a part of the call that began to listen first, nor only while that one lasts", async () => {
+  // Faked timers do not run in the context that set them.
+  vi.useRealTimers();
+  const caller = new AbortController();
+  const calls: unknown[] = [];
+  const readVersions = async () => {
+    calls.push(currentCall());
+    return new Map([["ord_1", 2]]);
+  };
+  const changes = createOrderChanges({ pollIntervalMs: 5, readVersions, onPollError: () => {} });
+  using _first = runAs({ signal: caller.signal }, () => changes.subscribe("ord_2", "watching"));
+  using second = changes.subscribe("ord_1", "watching");
+  caller.abort();
+  expect(await second.changedSince(1, {})).toBe(true);
+  expect(calls).toEqual([undefined]);
 });

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
 
@@ -46,6 +47,8 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
   const orders = new Map<string, Watched>();
   const listening = { placing: 0, watching: 0 };
   let isPolling = false;
+  // Polls serve all listeners: as a part of the call that subscribed first they would end with it, and fill its trace.
+  const outsideOfCalls = AsyncLocalStorage.snapshot();
 
   function notify(orderId: string, version: number): void {
     const watched = orders.get(orderId);
@@ -71,7 +74,7 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
   function pollLater(): void {
     if (isPolling || orders.size === 0) return;
     isPolling = true;
-    setTimeout(poll, pollIntervalMs);
+    setTimeout(() => outsideOfCalls(poll), pollIntervalMs);
   }
 
   function admit(purpose: "placing" | "watching"): void {
