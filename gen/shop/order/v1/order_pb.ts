@@ -378,7 +378,8 @@ export const OrderService: GenService<{
     output: typeof GetOrderResponseSchema;
   },
   /**
-   * An order as it is now, then again after each change, until it is CANCELLED or DELIVERED or the caller leaves.
+   * An order as it is now, then again after each change, until it is CANCELLED or the caller leaves. UNAVAILABLE when the
+   * server goes away or its connection grows old: watch again.
    *
    * @generated from rpc shop.order.v1.OrderService.WatchOrder
    */
