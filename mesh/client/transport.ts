@@ -30,10 +30,9 @@ export function createMeshTransport(options: TransportOptions): Transport {
   const { target, policyOf, observe, telemetry, clock, random } = options;
 
   const attemptOf = (call: OutgoingCall): Attempt => {
-    const headers = new Headers(call.headers);
-    for (const [name, value] of Object.entries(telemetry.inject())) headers.set(name, value);
+    const { headers, signal, endUser } = call;
     const limit = clock.now() + (call.policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-    return { headers, deadlineMs: Math.min(call.deadlineMs, limit), signal: call.signal, endUser: call.endUser };
+    return { headers, trace: telemetry.inject(), deadlineMs: Math.min(call.deadlineMs, limit), signal, endUser };
   };
 
   const sendUnary = async <I extends DescMessage, O extends DescMessage>(
@@ -68,7 +67,19 @@ export function createMeshTransport(options: TransportOptions): Transport {
         const request = create(method.input, input);
         const answer = await observed.run(() => sendUnary(method, request, call, observed));
         observed.end();
-        return { stream: false, service: method.parent, method, ...answer };
+        return {
+          stream: false,
+          service: method.parent,
+          method,
+          message: answer.message,
+          // Headers are dear to make, and asked for by few.
+          get header() {
+            return answer.header;
+          },
+          get trailer() {
+            return answer.trailer;
+          },
+        };
       } catch (error) {
         observed.end(error);
         throw error;

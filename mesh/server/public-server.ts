@@ -87,6 +87,7 @@ function enterPipeline(
     const call: IncomingCall = {
       method: route.method,
       policy: route.policy,
+      header: (name) => request.header.get(name),
       headers: request.header,
       deadlineMs: requestDeadlineMs(request.header, Date.now()),
       peer: undefined,

@@ -3,12 +3,14 @@ import { ConnectError } from "@connectrpc/connect";
 import {
   type Attributes,
   type Context,
+  isSpanContextValid,
   type Link,
   type Meter,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -88,11 +90,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const startSpan = (name: string, span: SpanOptions = {}): Span => {
     const { kind = SpanKind.INTERNAL, attributes, links } = span;
-    return tracer.startSpan(
-      name,
-      { kind, ...(attributes && { attributes }), ...(links && { links }) },
-      span.parent ?? currentOtelContext(),
-    );
+    const parent = span.parent ?? currentOtelContext();
+    const caller = trace.getSpanContext(parent);
+    // Of a trace that is not recorded, nobody sees the spans: the caller's ids serve as ours.
+    if (caller && isSpanContextValid(caller) && !(caller.traceFlags & TraceFlags.SAMPLED)) {
+      return trace.wrapSpanContext(caller);
+    }
+    return tracer.startSpan(name, { kind, ...(attributes && { attributes }), ...(links && { links }) }, parent);
   };
 
   return {
