@@ -83,7 +83,12 @@ export function meaningOf(code: Code): StatusMeaning {
   }
 }
 
-/** Milliseconds as google.protobuf.Duration. */
+/** Milliseconds as google.protobuf.Duration, to the nanosecond. */
 export function toDuration(ms: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(Math.trunc(ms / 1000)), nanos: Math.round((ms % 1000) * 1e6) };
+  const seconds = Math.trunc(ms / 1000);
+  const nanos = Math.round((ms - seconds * 1000) * 1e6);
+  // What rounds up to a whole second is one.
+  return Math.abs(nanos) < 1e9
+    ? { seconds: BigInt(seconds), nanos }
+    : { seconds: BigInt(seconds + nanos / 1e9), nanos: 0 };
 }

@@ -17,7 +17,7 @@ import { deadlineExceeded } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { endUserHeader, parseEndUser } from "../context/end-user-header.ts";
 import { rpcError } from "../contract/errors.ts";
-import { encodeStatusDetails, statusDetailsKey } from "../contract/grpc-status.ts";
+import { encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import { CallHandlerContext } from "./handler-context.ts";
@@ -236,5 +236,6 @@ function toServiceError(error: unknown): Error & { code: number; details: string
   const metadata = new Metadata();
   const details = encodeStatusDetails(visible);
   if (details) metadata.set(statusDetailsKey, Buffer.from(details));
-  return Object.assign(new Error(visible.rawMessage), { code: visible.code, details: visible.rawMessage, metadata });
+  const message = statusMessage(visible);
+  return Object.assign(new Error(message), { code: visible.code, details: message, metadata });
 }
