@@ -19,7 +19,7 @@ export interface SagaDeps {
     finishSaga(order: Order): Promise<void>;
   };
   readonly inventory: {
-    /** All lines or none; the same answer each time. */
+    /** All lines or none; asked again where it holds them, it says so. */
     reserve(
       order: Order,
     ): Promise<{ readonly type: "reserved" } | { readonly type: "refused"; readonly reason: string }>;
