@@ -148,6 +148,8 @@ describe("ListEmails", () => {
     ["garbage", "garbage"],
     ["a token of another user's list", encodePageToken("emails of eve", ["1", "event-01"])],
     ["a token of this list with another time in it", encodePageToken("emails of dora", ["soon", "event-01"])],
+    ["one with a time that no e-mail has", encodePageToken("emails of dora", ["8640000000000000", "event-01"])],
+    ["one with an id that no event has", encodePageToken("emails of dora", ["1", "é"])],
   ])("%s is INVALID_ARGUMENT", async (_what, pageToken) => {
     const listing = notifications.listEmails({ userId: "dora", pageToken });
     await expect(listing).rejects.toMatchObject({ code: Code.InvalidArgument });

@@ -115,13 +115,13 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
 }
 
 /** Where the page before ended. */
-function positionOf([createdAt, eventId]: readonly string[]): { createdAt: Date; eventId: string } {
-  const at = new Date(Number(createdAt));
-  if (Number.isNaN(at.getTime()) || eventId === undefined) {
+function positionOf([createdAt = "", eventId = ""]: readonly string[]): { createdAt: Date; eventId: string } {
+  // Milliseconds up to the year 2286, and what an id is made of: the database refuses others.
+  if (!/^\d{1,13}$/.test(createdAt) || !/^[\w-]{1,64}$/.test(eventId)) {
     const violations = [{ field: "page_token", description: "is not a next_page_token of this list" }];
     throw rpcError(Code.InvalidArgument, "page_token is not a next_page_token of this list", { violations });
   }
-  return { createdAt: at, eventId };
+  return { createdAt: new Date(Number(createdAt)), eventId };
 }
 
 function toEmail(row: EmailRow): Email {
