@@ -91,11 +91,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const startSpan = (name: string, span: SpanOptions = {}): Span => {
     const { kind = SpanKind.INTERNAL, attributes, links } = span;
     const parent = span.parent ?? currentOtelContext();
-    const caller = trace.getSpanContext(parent);
-    // Of a trace that is not recorded, nobody sees the spans: the caller's ids serve as ours.
-    if (caller && isSpanContextValid(caller) && !(caller.traceFlags & TraceFlags.SAMPLED)) {
-      return trace.wrapSpanContext(caller);
-    }
+    const caller = trace.getSpan(parent);
+    // Of a trace that is not recorded, nobody sees the spans: the caller's serves as ours.
+    if (caller && isUnsampled(caller)) return caller;
     return tracer.startSpan(name, { kind, ...(attributes && { attributes }), ...(links && { links }) }, parent);
   };
 
@@ -111,7 +109,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     startSpan,
     async span(name, spanOptions, fn) {
       const span = startSpan(name, spanOptions);
-      const otel = trace.setSpan(spanOptions.parent ?? currentOtelContext(), span);
+      const otel = withSpan(spanOptions.parent ?? currentOtelContext(), span);
       try {
         return await runAs({ otel }, () => fn(span));
       } catch (error) {
@@ -137,6 +135,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       await Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
     },
   };
+}
+
+/** A context in which a span is the current one. */
+export function withSpan(context: Context, span: Span): Context {
+  return trace.getSpan(context) === span ? context : trace.setSpan(context, span);
+}
+
+function isUnsampled(span: Span): boolean {
+  const context = span.spanContext();
+  return !span.isRecording() && isSpanContextValid(context) && !(context.traceFlags & TraceFlags.SAMPLED);
 }
 
 /**
