@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
-import { errorReason, meaningOf, retryDelayMs, rpcError, toDuration } from "./errors.ts";
+import { cancellation, errorReason, meaningOf, retryDelayMs, rpcError, toDuration } from "./errors.ts";
 
 describe("rpcError()", () => {
   test("carries code, message and cause, and no details that it was not given", () => {
@@ -22,6 +22,13 @@ describe("rpcError()", () => {
     expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
     expect([errorReason(error), retryDelayMs(error)]).toEqual(["BAD", 1_500]);
   });
+});
+
+test("cancellation() is the reason of ours with which a signal was aborted, else CANCELLED with that as its cause", () => {
+  const ours = rpcError(Code.DeadlineExceeded, "too late");
+  const other = new Error("the tab was closed");
+  expect(cancellation(AbortSignal.abort(ours))).toBe(ours);
+  expect(cancellation(AbortSignal.abort(other))).toMatchObject({ code: Code.Canceled, cause: other });
 });
 
 test("toDuration() is exact to the nanosecond, with seconds and nanos of the same sign", () => {

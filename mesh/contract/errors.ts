@@ -51,6 +51,12 @@ export function retryDelayMs(error: ConnectError): number | undefined {
   return delay === undefined ? undefined : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
 }
 
+/** Why a call was cancelled: the signal's reason where that is an error of ours, a passed deadline say, else CANCELLED. */
+export function cancellation(signal: AbortSignal): ConnectError {
+  const { reason } = signal;
+  return reason instanceof ConnectError ? reason : rpcError(Code.Canceled, "the call was cancelled", { cause: reason });
+}
+
 /** What a status means to the mesh: DESIGN.md's table, kept in one place. */
 export interface StatusMeaning {
   /** Another attempt may succeed (if the method is idempotent, in budget and in time). */
