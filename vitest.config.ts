@@ -1,13 +1,29 @@
 import { defineConfig } from "vitest/config";
 
+const endToEnd = "tools/dev/e2e/**/*.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["{mesh,services,tools}/**/*.test.ts"],
-    exclude: ["**/node_modules/**"],
     globalSetup: ["tools/dev/testing/global-setup.ts"],
     pool: "forks",
     expect: { poll: { timeout: 10_000 } },
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "parts",
+          include: ["{mesh,services,tools}/**/*.test.ts"],
+          exclude: ["**/node_modules/**", endToEnd],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // A whole shop each, so one after the other, and after the rest: two cores carry no more.
+        extends: true,
+        test: { name: "end to end", include: [endToEnd], fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 /** A provider that answers as told, over real HTTP. */
-async function providerThat(answer: (response: ServerResponse, seen: Seen) => void) {
+async function providerThat(answer: (response: ServerResponse, seen: Seen) => void, timeoutMs = 5_000) {
   const seen: Seen[] = [];
   const server = createServer(async (incoming, response) => {
     const chunks: Buffer[] = [];
@@ -39,7 +39,7 @@ async function providerThat(answer: (response: ServerResponse, seen: Seen) => vo
     },
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const provider = createProvider({ url, key: "sk_test", telemetry, timeoutMs: 150 });
+  const provider = createProvider({ url, key: "sk_test", telemetry, timeoutMs });
   return { provider, seen, telemetry, lines };
 }
 
@@ -93,7 +93,7 @@ describe("authorize() answers", () => {
       () => {},
     ];
     let next = 0;
-    const { provider } = await providerThat((response) => answers[next++]?.(response));
+    const { provider } = await providerThat((response) => answers[next++]?.(response), 1_000);
     for (const code of [Code.Unavailable, Code.Unavailable, Code.Unavailable, Code.DeadlineExceeded]) {
       await expect(provider.authorize(request)).rejects.toMatchObject({ code });
     }

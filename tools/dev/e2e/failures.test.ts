@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { OrderState } from "../../../gen/shop/api/v1/order_pb.ts";
 import { expectBooksToBalance } from "./books.ts";
 import { type Shop, startShop } from "./shop.ts";
@@ -26,6 +26,8 @@ describe("when a part of the shop is away", () => {
     shop = await startShop("multi", { ORDER__AWAITING_PAYMENT_TTL_MS: "20000" });
   }, 120_000);
   afterAll(() => shop?.[Symbol.asyncDispose]());
+  // What a failed test has left stopped must not fail the next.
+  afterEach(() => shop?.stack.start());
 
   const confirmations = async (customer: Customer) =>
     (await shop.mails()).filter(({ to, subject }) => to.includes(customer.email) && subject.includes("is confirmed"));
