@@ -1,5 +1,7 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
+import { rpcError } from "../contract/errors.ts";
 
 /** What Headers can be made from; undefined for none. */
 export type HeadersInput = ConstructorParameters<typeof Headers>[0];
@@ -12,6 +14,8 @@ export interface Attempt {
   readonly trace: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; Infinity if there is none. */
   readonly deadlineMs: number;
+  /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
+  readonly hurried: boolean;
   readonly signal: AbortSignal | undefined;
   readonly endUser: EndUser | undefined;
 }
@@ -44,4 +48,14 @@ export interface Endpoint {
     attempt: Attempt,
   ): Promise<StreamAnswer<O>>;
   close(): void;
+}
+
+/** The error of a message that cannot be sent, which is its maker's fault and not the endpoint's. */
+export function notValid(schema: DescMessage, cause: unknown): ConnectError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return rpcError(Code.InvalidArgument, `not a valid ${schema.typeName} message: ${reason}`, {
+    reason: "MALFORMED_MESSAGE",
+    domain: "weft",
+    cause,
+  });
 }

@@ -10,11 +10,15 @@ import {
   type ServiceError,
   type StatusObject,
 } from "@grpc/grpc-js";
+import { CancelSource } from "../context/cancel-source.ts";
+import { cancellable } from "../context/cancellable.ts";
 import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
-import { rpcError } from "../contract/errors.ts";
+import { type Clock, systemClock } from "../contract/clock.ts";
+import { cancellation, rpcError } from "../contract/errors.ts";
 import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
-import type { Attempt, Endpoint, UnaryAnswer } from "./endpoint.ts";
+import { type Attempt, type Endpoint, notValid, type UnaryAnswer } from "./endpoint.ts";
+import { createConnections } from "./grpc-connections.ts";
 
 /** Bounds and habits of one connection. */
 const channelOptions: ChannelOptions = {
@@ -39,34 +43,41 @@ const channelOptions: ChannelOptions = {
  *
  * @param service the called service's name: what the server's certificate must prove
  */
-export function createGrpcEndpoint(address: string, service: string, credentials: ChannelCredentials): Endpoint {
-  const client = new Client(address, credentials, {
-    ...channelOptions,
+export function createGrpcEndpoint(
+  address: string,
+  service: string,
+  credentials: ChannelCredentials,
+  clock: Clock = systemClock,
+): Endpoint {
+  const connections = createConnections(() => {
     // Node refuses an IP address as TLS server name; who the server is, its SPIFFE id says.
-    "grpc.ssl_target_name_override": service,
-  });
+    return new Client(address, credentials, { ...channelOptions, "grpc.ssl_target_name_override": service });
+  }, clock);
   return {
     address,
     unary: (method, input, attempt) =>
       new Promise((resolve, reject) => {
         let header: Metadata | undefined;
         let message: MessageShape<typeof method.output>;
+        const [bytes, metadata] = [encode(method.input, input), metadataOf(attempt)];
+        const { client, release } = connections.take();
         const call = client.makeUnaryRequest(
           pathOf(method),
-          (value: typeof input) => encode(method.input, value),
+          asIs,
           (buffer) => fromBinary(method.output, buffer),
-          input,
-          metadataOf(attempt),
+          bytes,
+          metadata,
           optionsOf(attempt),
           (error, value) => {
             unlink();
+            release();
             if (error) reject(toConnectError(error, attempt));
             else if (value !== undefined) message = value;
           },
         );
         const unlink = cancelOn(attempt.signal, call);
-        call.on("metadata", (metadata: Metadata) => {
-          header = metadata;
+        call.on("metadata", (received: Metadata) => {
+          header = received;
         });
         // A good answer's trailers come after the callback, with the status.
         call.on("status", (status: StatusObject) => {
@@ -74,27 +85,30 @@ export function createGrpcEndpoint(address: string, service: string, credentials
         });
       }),
     async stream(method, inputs, attempt) {
+      const metadata = metadataOf(attempt);
+      const { client, release } = connections.take();
       const call = client.makeBidiStreamRequest(
         pathOf(method),
-        (value: MessageShape<typeof method.input>) => encode(method.input, value),
+        asIs,
         (buffer) => fromBinary(method.output, buffer),
-        metadataOf(attempt),
+        metadata,
         optionsOf(attempt),
       );
       const unlink = cancelOn(attempt.signal, call);
       const trailer = new Headers();
       call.on("status", (status: StatusObject) => {
         unlink();
+        release();
         for (const [key, value] of toHeaders(status.metadata)) trailer.append(key, value);
       });
       const opened = opening(call, attempt);
-      send(call, inputs).catch((error: unknown) => {
-        call.destroy(error instanceof Error ? error : new Error(String(error)));
+      send(call, method.input, inputs).catch((cause: unknown) => {
+        call.destroy(rpcError(Code.Canceled, "the messages of this call failed", { cause }));
         call.cancel();
       });
       return { header: await opened, trailer, message: receive(call, attempt) };
     },
-    close: () => client.close(),
+    close: () => connections.close(),
   };
 }
 
@@ -118,32 +132,45 @@ class GrpcAnswer<O extends DescMessage> implements UnaryAnswer<O> {
 }
 
 /** The response's headers; fails if the call fails before they come. */
-function opening<I, O>(call: ClientDuplexStream<I, O>, attempt: Attempt): Promise<Headers> {
+function opening<O>(call: ClientDuplexStream<Buffer, O>, attempt: Attempt): Promise<Headers> {
   return new Promise((resolve, reject) => {
     call.once("metadata", (metadata: Metadata) => resolve(toHeaders(metadata)));
-    call.once("end", () => resolve(new Headers()));
+    // A server that has nothing to say may send no headers at all.
+    call.once("status", ({ code }: StatusObject) => (code === 0 ? resolve(new Headers()) : undefined));
     // Stays for the life of the call: without a listener an error that nobody reads would end the process.
     call.on("error", (error) => reject(toConnectError(error, attempt)));
   });
 }
 
-async function send<I, O>(call: ClientDuplexStream<I, O>, inputs: AsyncIterable<I>): Promise<void> {
-  let ended = false;
-  const over = new Promise<void>((resolve) => {
-    const end = (): void => {
-      ended = true;
-      resolve();
-    };
-    call.once("status", end).once("error", end).once("close", end);
-  });
-  for await (const input of inputs) {
-    if (ended) return;
-    if (!call.write(input)) await Promise.race([new Promise((resolve) => call.once("drain", resolve)), over]);
+async function send<I extends DescMessage, O>(
+  call: ClientDuplexStream<Buffer, O>,
+  schema: I,
+  inputs: AsyncIterable<MessageShape<I>>,
+): Promise<void> {
+  const over = new CancelSource();
+  const end = (): void => over.cancel(callIsOver);
+  call.once("status", end).once("error", end).once("close", end);
+  let resume: (() => void) | undefined;
+  over.onCancel(() => resume?.());
+  try {
+    for await (const input of cancellable(inputs, over)) {
+      if (call.write(encode(schema, input))) continue;
+      await new Promise<void>((resolve) => {
+        resume = resolve;
+        call.once("drain", resolve);
+        if (over.reason) resolve();
+      });
+    }
+    call.end();
+  } catch (error) {
+    if (error !== callIsOver) throw error;
   }
-  if (!ended) call.end();
 }
 
-async function* receive<I, O>(call: ClientDuplexStream<I, O>, attempt: Attempt): AsyncIterable<O> {
+/** Tells whoever still sends; nobody sees it. */
+const callIsOver = new Error("the call is over");
+
+async function* receive<O>(call: ClientDuplexStream<Buffer, O>, attempt: Attempt): AsyncIterable<O> {
   let done = false;
   try {
     for await (const message of call) yield message;
@@ -161,9 +188,18 @@ function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
+/** Encoded before grpc-js sees it, which would take our own broken message for an error of the server. */
 function encode<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Buffer {
-  const bytes = toBinary(schema, message);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    const bytes = toBinary(schema, message);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    throw notValid(schema, cause);
+  }
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function metadataOf(attempt: Attempt): Metadata {
@@ -187,10 +223,7 @@ function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): ()
 
 function toConnectError(error: unknown, attempt: Attempt): ConnectError {
   if (error instanceof ConnectError) return error;
-  if (attempt.signal?.aborted) {
-    const { reason } = attempt.signal;
-    return reason instanceof ConnectError ? reason : rpcError(Code.Canceled, "the call was cancelled");
-  }
+  if (attempt.signal?.aborted) return cancellation(attempt.signal);
   if (!isServiceError(error)) return rpcError(Code.Internal, "the answer could not be read", { cause: error });
   const details = error.metadata.get(statusDetailsKey)[0];
   const status = decodeStatus(codeOf(error.code), error.details, details instanceof Buffer ? details : undefined);

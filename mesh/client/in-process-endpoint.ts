@@ -1,9 +1,12 @@
-import { clone, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { clone, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { inContext } from "../context/ambient-iterable.ts";
+import { currentCall } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
-import { rpcError } from "../contract/errors.ts";
+import { resumed } from "../context/resumed.ts";
+import { cancellation, rpcError } from "../contract/errors.ts";
 import type { InProcessNetwork, InProcessServer } from "../server/in-process-network.ts";
-import type { Attempt, Endpoint } from "./endpoint.ts";
+import { type Attempt, type Endpoint, notValid } from "./endpoint.ts";
 
 /**
  * Calls a service of the same process: no socket, no encoding. Each side gets messages of its own, so that neither can
@@ -30,8 +33,9 @@ export function createInProcessEndpoint(network: InProcessNetwork, service: stri
       const cancel = new CancelSource();
       const unlink = link(attempt.signal, cancel);
       try {
-        const answer = await server().unary({ ...callOf(attempt, cancel), method }, clone(method.input, input));
-        return { ...answer, message: copy(method.output, answer.message) };
+        const call = { ...callOf(attempt, cancel), method };
+        const { message, header, trailer } = await server().unary(call, copy(method.input, input));
+        return { message: message as MessageShape<typeof method.output>, header, trailer };
       } finally {
         unlink();
       }
@@ -39,8 +43,23 @@ export function createInProcessEndpoint(network: InProcessNetwork, service: stri
     async stream(method, inputs, attempt) {
       const cancel = new CancelSource();
       const unlink = link(attempt.signal, cancel);
-      const outputs = server().stream({ ...callOf(attempt, cancel), method }, copies(method.input, inputs));
-      return { header: new Headers(), trailer: new Headers(), message: copies(method.output, outputs, unlink) };
+      const call = { ...callOf(attempt, cancel), method };
+      const trailer = new Headers();
+      try {
+        // The handler reads the messages in its own context; they are made in their maker's.
+        const answer = server().stream(call, inContext(currentCall(), copies(method.input, inputs, cancel)));
+        const messages = answer.messages[Symbol.asyncIterator]() as AsyncIterator<MessageShape<typeof method.output>>;
+        // As over gRPC, headers come with the first message.
+        const first = await messages.next();
+        const onEnd = (): void => {
+          unlink();
+          for (const [key, value] of answer.trailer()) trailer.append(key, value);
+        };
+        return { header: answer.header(), trailer, message: finished(resumed(first, messages), onEnd) };
+      } catch (error) {
+        unlink();
+        throw error;
+      }
     },
     close: () => undefined,
   };
@@ -54,24 +73,39 @@ function withTrace(headers: Headers, trace: Attempt["trace"]): Headers {
 /** Passes the caller's cancellation on; returns how to stop doing so. */
 function link(signal: AbortSignal | undefined, cancel: CancelSource): () => void {
   if (signal === undefined) return () => undefined;
-  const abort = (): void => cancel.cancel(rpcError(Code.Canceled, "the caller cancelled the call"));
+  const abort = (): void => cancel.cancel(cancellation(signal));
   if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });
   return () => signal.removeEventListener("abort", abort);
 }
 
+/** The receiver's own copies. If the messages fail, that is their maker's fault and cancels the call. */
 async function* copies<Desc extends DescMessage>(
   schema: Desc,
-  messages: AsyncIterable<Message>,
-  onEnd: () => void = () => undefined,
+  messages: AsyncIterable<MessageShape<Desc>>,
+  cancel: CancelSource,
 ): AsyncIterable<MessageShape<Desc>> {
   try {
     for await (const message of messages) yield copy(schema, message);
+  } catch (cause) {
+    const failure = rpcError(Code.Canceled, "the messages of this call failed", { cause });
+    cancel.cancel(failure);
+    throw failure;
+  }
+}
+
+async function* finished<T>(messages: AsyncIterable<T>, onEnd: () => void): AsyncIterable<T> {
+  try {
+    yield* messages;
   } finally {
     onEnd();
   }
 }
 
-function copy<Desc extends DescMessage>(schema: Desc, message: Message): MessageShape<Desc> {
-  return clone(schema, message as MessageShape<Desc>);
+function copy<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): MessageShape<Desc> {
+  try {
+    return clone(schema, message);
+  } catch (cause) {
+    throw notValid(schema, cause);
+  }
 }

@@ -52,7 +52,7 @@ export function createMesh(options: MeshOptions): Mesh {
     const addresses = options.endpoints.get(service) ?? [];
     if (addresses.length === 0)
       throw new Error(`no address of service ${service}: add ${service}=host:port to WEFT_ENDPOINTS`);
-    return addresses.map((address) => createGrpcEndpoint(address, service, channelCredentials));
+    return addresses.map((address) => createGrpcEndpoint(address, service, channelCredentials, clock));
   };
   const open = (service: string): Transport => {
     const target = createTarget(service, endpointsOf(service), (status) => {

@@ -1,8 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import { currentCall, deadlineExceeded, type EndUser } from "../context/call-context.ts";
+import { endUserHeader } from "../context/end-user-header.ts";
 import type { Clock } from "../contract/clock.ts";
-import { rpcError } from "../contract/errors.ts";
+import { cancellation } from "../contract/errors.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
 import type { HeadersInput } from "./endpoint.ts";
 
@@ -50,20 +50,29 @@ export function prepareCall(
   const deadlineMs = Math.min(
     ambient?.deadlineMs ?? Number.POSITIVE_INFINITY,
     now + policy.timeoutMs,
-    now + (options.timeoutMs ?? Number.POSITIVE_INFINITY),
+    // As Connect has it, 0 is no timeout.
+    options.timeoutMs !== undefined && options.timeoutMs > 0 ? now + options.timeoutMs : Number.POSITIVE_INFINITY,
   );
   return {
     policy,
     deadlineMs,
     signal: either(ambient?.signal, options.signal),
-    headers: options.headers,
+    headers: withoutEndUser(options.headers),
     endUser: ambient?.endUser,
   };
 }
 
+/** Headers that a handler hands on may come from outside: on whose behalf it calls, only the context says. */
+function withoutEndUser(given: HeadersInput): HeadersInput {
+  if (given === undefined) return undefined;
+  const headers = new Headers(given);
+  headers.delete(endUserHeader);
+  return headers;
+}
+
 /** Refuses to send what nobody waits for. @throws ConnectError */
 export function requireTimeLeft(call: OutgoingCall, clock: Clock): void {
-  if (call.signal?.aborted) throw rpcError(Code.Canceled, "the call was cancelled before it was sent");
+  if (call.signal?.aborted) throw cancellation(call.signal);
   if (call.deadlineMs <= clock.now()) throw deadlineExceeded();
 }
 

@@ -22,7 +22,7 @@ export interface Target {
    * Chooses an endpoint in turn among those whose breaker lets a call to the method through; another than the last one
    * if there is one.
    *
-   * @throws ConnectError UNAVAILABLE, reason BREAKER_OPEN, if there is none
+   * @throws ConnectError UNAVAILABLE, reason BREAKER_OPEN, if there is none; CANCELLED once closed
    */
   pick(path: string, last?: Endpoint): Pick;
   breakers(): BreakerStatus[];
@@ -35,6 +35,7 @@ export type OnBreakerChange = (status: BreakerStatus) => void;
 export function createTarget(name: string, endpoints: readonly Endpoint[], onChange: OnBreakerChange): Target {
   const breakers = new Map<Endpoint, Map<string, Breaker>>(endpoints.map((endpoint) => [endpoint, new Map()]));
   let turn = 0;
+  let closed = false;
 
   const breakerOf = (endpoint: Endpoint, method: string): Breaker => {
     const own = breakers.get(endpoint);
@@ -50,6 +51,7 @@ export function createTarget(name: string, endpoints: readonly Endpoint[], onCha
   return {
     name,
     pick(path, last) {
+      if (closed) throw rpcError(Code.Canceled, `this process is ending: it calls ${name} no more`);
       let fallback: Pick | undefined;
       for (let step = 0; step < endpoints.length; step++) {
         const endpoint = endpoints[(turn + step) % endpoints.length];
@@ -74,6 +76,7 @@ export function createTarget(name: string, endpoints: readonly Endpoint[], onCha
         [...own].map(([method, { state }]) => ({ target: name, endpoint: endpoint.address, method, state })),
       ),
     close() {
+      closed = true;
       for (const endpoint of endpoints) endpoint.close();
     },
   };

@@ -1,16 +1,17 @@
 import {
   create,
   type DescMessage,
+  type DescMethodStreaming,
   type DescMethodUnary,
   type DescService,
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import type { Transport, UnaryResponse } from "@connectrpc/connect";
+import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import type { Clock, Random } from "../contract/clock.ts";
 import { isRetryable, retryAfter } from "../resilience/retry.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Attempt, Endpoint, UnaryAnswer } from "./endpoint.ts";
+import type { Attempt, Endpoint, StreamAnswer, UnaryAnswer } from "./endpoint.ts";
 import type { Observe, ObservedCall } from "./observe.ts";
 import { type OutgoingCall, type PolicyOf, prepareCall, requireTimeLeft } from "./outgoing-call.ts";
 import type { Target } from "./target.ts";
@@ -31,9 +32,12 @@ export function createMeshTransport(options: TransportOptions): Transport {
   const { target, policyOf, observe, telemetry, clock, random } = options;
 
   const attemptOf = (call: OutgoingCall): Attempt => {
-    const { headers, signal, endUser } = call;
-    const limit = clock.now() + (call.policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-    return { headers, trace: telemetry.inject(), deadlineMs: Math.min(call.deadlineMs, limit), signal, endUser };
+    const { policy, headers, signal, endUser } = call;
+    const now = clock.now();
+    const allowedMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
+    const deadlineMs = Math.min(call.deadlineMs, now + allowedMs);
+    const hurried = deadlineMs - now < allowedMs / 2;
+    return { headers, trace: telemetry.inject(), deadlineMs, hurried, signal, endUser };
   };
 
   const sendUnary = async <I extends DescMessage, O extends DescMessage>(
@@ -47,7 +51,8 @@ export function createMeshTransport(options: TransportOptions): Transport {
       requireTimeLeft(call, clock);
       const { endpoint, breaker } = target.pick(call.policy.path, last);
       last = endpoint;
-      return breaker.execute(() => endpoint.unary(method, input, attemptOf(call)));
+      const sent = attemptOf(call);
+      return breaker.execute(() => endpoint.unary(method, input, sent), sent.hurried);
     };
     try {
       return await attempt();
@@ -57,6 +62,30 @@ export function createMeshTransport(options: TransportOptions): Transport {
       const { deadlineMs, signal } = call;
       const onRetry = observed.retry;
       return await retryAfter(error, { policy: retry, deadlineMs, signal, clock, random, onRetry }, attempt);
+    }
+  };
+
+  const openStream = async <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodStreaming<I, O>,
+    inputs: AsyncIterable<MessageShape<I>>,
+    call: OutgoingCall,
+    observed: ObservedCall,
+  ): Promise<StreamAnswer<O>> => {
+    requireTimeLeft(call, clock);
+    const { endpoint, breaker } = target.pick(call.policy.path);
+    const sent = attemptOf(call);
+    const trial = breaker.begin();
+    try {
+      const answer = await endpoint.stream(method, inputs, sent);
+      trial.opened();
+      const onEnd = (error?: unknown): void => {
+        trial.ended(error, sent.hurried);
+        observed.end(error);
+      };
+      return { ...answer, message: ending(answer.message, onEnd) };
+    } catch (error) {
+      trial.ended(error, sent.hurried);
+      throw error;
     }
   };
 
@@ -70,27 +99,28 @@ export function createMeshTransport(options: TransportOptions): Transport {
         observed.end();
         return new AnsweredCall(method, answer);
       } catch (error) {
-        observed.end(error);
-        throw error;
+        throw failed(error, observed);
       }
     },
     async stream(method, signal, timeoutMs, header, input, _contextValues) {
       const call = prepareCall(policyOf(method), { signal, timeoutMs, headers: header }, clock);
       const observed = observe(call.policy.path, target.name);
       try {
-        const answer = await observed.run(async () => {
-          requireTimeLeft(call, clock);
-          const { endpoint, breaker } = target.pick(call.policy.path);
-          return await breaker.execute(() => endpoint.stream(method, created(method.input, input), attemptOf(call)));
-        });
-        const message = ending(answer.message, observed);
-        return { stream: true, service: method.parent, method, ...answer, message };
+        const inputs = created(method.input, input);
+        const answer = await observed.run(() => openStream(method, inputs, call, observed));
+        return { stream: true, service: method.parent, method, ...answer };
       } catch (error) {
-        observed.end(error);
-        throw error;
+        throw failed(error, observed);
       }
     },
   };
+}
+
+/** Whoever calls sees errors of one type, those of this process too. */
+function failed(error: unknown, observed: ObservedCall): ConnectError {
+  const visible = ConnectError.from(error, Code.Internal);
+  observed.end(visible);
+  return visible;
 }
 
 /** An answer as Connect takes it. Its Headers are made when they are asked for, which is seldom. */
@@ -123,14 +153,14 @@ async function* created<Desc extends DescMessage>(
   for await (const input of inputs) yield create(schema, input);
 }
 
-/** Records the outcome when the messages end, or when whoever reads them stops. */
-async function* ending<T>(messages: AsyncIterable<T>, observed: ObservedCall): AsyncIterable<T> {
+/** Tells of the end when the messages end, or when whoever reads them stops. */
+async function* ending<T>(messages: AsyncIterable<T>, onEnd: (error?: unknown) => void): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    observed.end(error);
+    onEnd(error);
     throw error;
   } finally {
-    observed.end();
+    onEnd();
   }
 }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
+import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
@@ -7,7 +8,6 @@ import {
   type handleUnaryCall,
   Metadata,
   Server,
-  type ServerCredentials,
   type ServerDuplexStream,
   type ServerOptions,
   type ServerUnaryCall,
@@ -19,17 +19,21 @@ import { endUserHeader, parseEndUser } from "../context/end-user-header.ts";
 import { rpcError } from "../contract/errors.ts";
 import { encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
-import { type Address, formatAddress } from "../contract/settings.ts";
 import { CallHandlerContext } from "./handler-context.ts";
+import { http2StreamOf } from "./http2-stream.ts";
 import { invokeStream, invokeUnary } from "./invoke.ts";
 import type { PeerOf } from "./peer.ts";
 import type { IncomingCall, ServerPipeline } from "./pipeline.ts";
 import { type Route, servicesOf } from "./routes.ts";
 
+const messageBytesMax = 4 * 1024 * 1024;
+/** How much later than the end of a caller's messages their reset may be read. Both leave him at once. */
+const resetDelayMs = 5;
+
 /** Bounds of one server. */
 const serverOptions: ServerOptions = {
-  "grpc.max_receive_message_length": 4 * 1024 * 1024,
-  "grpc.max_send_message_length": 4 * 1024 * 1024,
+  "grpc.max_receive_message_length": messageBytesMax,
+  "grpc.max_send_message_length": messageBytesMax,
   "grpc.max_concurrent_streams": 1_000,
   // A connection keeps the identity that it was opened with, so its age is bounded.
   "grpc.max_connection_age_ms": 10 * 60_000,
@@ -44,7 +48,8 @@ type Input = MessageShape<DescMessage>;
 export interface GrpcServerOptions {
   readonly routes: ReadonlyMap<string, Route>;
   readonly pipeline: ServerPipeline;
-  readonly peerOf: PeerOf;
+  /** Tells who calls; whoever is nobody is refused. Left out on a plaintext port, where nobody can tell. */
+  readonly peerOf?: PeerOf;
 }
 
 /** Mounts routes on grpc-js. Messages are decoded inside the pipeline, so that a broken one is the caller's fault. */
@@ -65,22 +70,6 @@ export function createGrpcServer(options: GrpcServerOptions): Server {
   return server;
 }
 
-/** Binds a server. @throws Error naming the address and the setting that changes it */
-export async function bind(
-  server: Server,
-  address: Address,
-  credentials: ServerCredentials,
-  setting: string,
-): Promise<number> {
-  const text = formatAddress(address);
-  return await new Promise((resolve, reject) => {
-    server.bindAsync(text, credentials, (error, port) => {
-      if (error) reject(new Error(`cannot listen on ${text}: is it in use? ${setting} changes it`, { cause: error }));
-      else resolve(port);
-    });
-  });
-}
-
 function methodDefinition(route: Route): ServiceDefinition[string] {
   // Every streaming kind is bidirectional on the wire, and one way of handling it serves all three.
   const streaming = route.spec.kind !== "unary";
@@ -97,26 +86,25 @@ function methodDefinition(route: Route): ServiceDefinition[string] {
 }
 
 function unaryHandler(route: Route, options: GrpcServerOptions): handleUnaryCall<Buffer, Buffer> {
-  const { pipeline, peerOf } = options;
+  const { pipeline } = options;
   return (call, callback) => {
-    const incoming = incomingCall(route, call, peerOf);
+    const incoming = incomingCall(route, call, options);
     const unlink = cancelOn(call, incoming);
-    let handlerContext: CallHandlerContext | undefined;
     const answer = pipeline.unary(
       incoming,
       () => decode(route, call.request),
-      // Encoded here: an answer that is no valid message is an error like any other.
+      // Encoded here: an answer that gRPC cannot carry is an error like any other.
       async (input, context) => {
-        handlerContext = new CallHandlerContext(route.method, incoming, context);
-        return encode(route, await invokeUnary(route.spec, input, handlerContext));
+        const own = new CallHandlerContext(route.method, incoming, context);
+        const bytes = encode(route, await invokeUnary(route.spec, input, own));
+        return { bytes, header: metadataOf(own.sentHeader), trailer: metadataOf(own.sentTrailer) };
       },
     );
     answer.then(
-      (output) => {
+      ({ bytes, header, trailer }) => {
         unlink();
-        if (handlerContext?.sentHeader) call.sendMetadata(toMetadata(handlerContext.sentHeader));
-        const trailer = handlerContext?.sentTrailer;
-        callback(null, output, trailer && toMetadata(trailer));
+        if (header) call.sendMetadata(header);
+        callback(null, bytes, trailer);
       },
       (error: unknown) => {
         unlink();
@@ -127,65 +115,71 @@ function unaryHandler(route: Route, options: GrpcServerOptions): handleUnaryCall
 }
 
 function streamHandler(route: Route, options: GrpcServerOptions): handleBidiStreamingCall<Buffer, Buffer> {
-  const { pipeline, peerOf } = options;
+  const { pipeline } = options;
   return (call) => {
-    const incoming = incomingCall(route, call, peerOf);
+    const incoming = incomingCall(route, call, options);
     cancelOn(call, incoming);
-    let handlerContext: CallHandlerContext | undefined;
+    let own: CallHandlerContext | undefined;
+    let header: Metadata | undefined;
     const outputs = pipeline.stream(incoming, readInputs(route, call), (inputs, context) => {
-      handlerContext = new CallHandlerContext(route.method, incoming, context);
-      return invokeStream(route.spec, inputs, handlerContext);
+      const handlerContext = new CallHandlerContext(route.method, incoming, context);
+      own = handlerContext;
+      return invokeStream(route.spec, inputs, handlerContext, (output) => {
+        header ??= metadataOf(handlerContext.sentHeader);
+        return encode(route, output);
+      });
     });
-    writeOutputs(route, call, outputs, () => handlerContext).catch((error: unknown) => {
+    const write = async (): Promise<void> => {
+      await writeOutputs(call, outputs, () => header, incoming.cancel);
+      call.end(metadataOf(own?.sentTrailer));
+    };
+    write().catch((error: unknown) => {
       call.emit("error", toServiceError(error));
     });
   };
 }
 
 async function writeOutputs(
-  route: Route,
   call: ServerDuplexStream<Buffer, Buffer>,
-  outputs: AsyncIterable<Message>,
-  handlerContext: () => CallHandlerContext | undefined,
+  outputs: AsyncIterable<Buffer>,
+  header: () => Metadata | undefined,
+  cancel: CancelSource,
 ): Promise<void> {
+  let resume: (() => void) | undefined;
+  // A reader that reads no more must not hold up the end of a call whose time is over.
+  cancel.onCancel(() => resume?.());
   let headerSent = false;
   const sendHeader = (): void => {
-    if (headerSent) return;
+    if (!headerSent) call.sendMetadata(header() ?? new Metadata());
     headerSent = true;
-    call.sendMetadata(toMetadata(handlerContext()?.sentHeader ?? new Headers()));
   };
   for await (const output of outputs) {
     sendHeader();
-    if (!call.write(encode(route, output))) await writable(call);
+    if (call.write(output)) continue;
+    await new Promise<void>((resolve) => {
+      resume = resolve;
+      call.once("drain", resolve);
+      if (cancel.reason) resolve();
+    });
   }
   sendHeader();
-  const trailer = handlerContext()?.sentTrailer;
-  call.end(trailer && toMetadata(trailer));
-}
-
-/** Waits until the stream takes more, or is gone: a reader that left is noticed by the pipeline. */
-function writable(call: ServerDuplexStream<Buffer, Buffer>): Promise<void> {
-  return new Promise((resolve) => {
-    const events = ["drain", "close", "cancelled"];
-    const emitter: EventEmitter = call;
-    const done = (): void => {
-      for (const event of events) emitter.off(event, done);
-      resolve();
-    };
-    for (const event of events) emitter.on(event, done);
-    if (call.cancelled || call.destroyed) done();
-  });
 }
 
 async function* readInputs(route: Route, call: ServerDuplexStream<Buffer, Buffer>): AsyncIterable<Input> {
   // Iterating a duplex destroys it when its input ends, before the answers have left.
   const readable: Readable = call;
   for await (const buffer of readable.iterator({ destroyOnReturn: false })) yield decode(route, buffer);
+  if (route.spec.kind === "server_streaming") return;
+  // Node's HTTP/2 client ends the messages of a call before it resets it, so that one which is cancelled half-way looks
+  // like one that is done until the reset is read. A handler would take the half for the whole, and act on it.
+  await wait(resetDelayMs);
+  await setImmediate();
+  if (http2StreamOf(call)?.rstCode) throw rpcError(Code.Canceled, "the caller cancelled the call");
 }
 
-function incomingCall(route: Route, call: AnyCall, peerOf: PeerOf): IncomingCall {
+function incomingCall(route: Route, call: AnyCall, { peerOf }: GrpcServerOptions): IncomingCall {
   const deadline = call.getDeadline();
-  const peer = peerOf(call);
+  const peer = peerOf?.(call);
   const header = (name: string): string | null => call.metadata.get(name)[0]?.toString() ?? null;
   let headers: Headers | undefined;
   return {
@@ -197,7 +191,10 @@ function incomingCall(route: Route, call: AnyCall, peerOf: PeerOf): IncomingCall
       return headers;
     },
     deadlineMs: typeof deadline === "number" ? deadline : deadline.getTime(),
+    // Of a stream that its caller keeps open, grpc-js tells too late.
+    endsAtDeadline: route.spec.kind === "unary",
     peer,
+    needsPeer: peerOf !== undefined,
     endUser: peer === undefined ? undefined : parseEndUser(header(endUserHeader)),
     cancel: new CancelSource(),
   };
@@ -226,9 +223,20 @@ function decode(route: Route, buffer: Buffer): Input {
   }
 }
 
+/** @throws Error if the answer is no valid message, ConnectError if it is too large */
 function encode(route: Route, output: Message): Buffer {
   const bytes = toBinary(route.method.output, output);
+  if (bytes.length > messageBytesMax) {
+    throw rpcError(
+      Code.ResourceExhausted,
+      `the answer has ${bytes.length} bytes, above the limit of ${messageBytesMax}`,
+    );
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function metadataOf(headers: Headers | undefined): Metadata | undefined {
+  return headers && toMetadata(headers);
 }
 
 function toServiceError(error: unknown): Error & { code: number; details: string; metadata: Metadata } {

@@ -6,9 +6,7 @@ import { type Health, HealthCheckResponse_ServingStatus as ServingStatus } from 
 /** Whether a server and each of its services take calls, as probes and load balancers ask (grpc.health.v1). */
 export interface HealthState {
   readonly service: Partial<ServiceImpl<typeof Health>>;
-  /** SERVING once started and as long as what it needs is there. */
-  serving(): boolean;
-  /** NOT_SERVING from now on, whatever ready() says. */
+  /** NOT_SERVING from now on, whatever ready() says; watches are told and end. */
   drain(): void;
 }
 
@@ -18,15 +16,16 @@ const watchIntervalMs = 250;
 /** Creates the health of a server that answers the given services ("shop.order.v1.OrderService"). */
 export function createHealth(services: ReadonlySet<string>, ready: () => boolean): HealthState {
   let draining = false;
+  const atDrain = new Set<() => void>();
   const serving = (): boolean => !draining && ready();
   const statusOf = (service: string): ServingStatus | undefined => {
     if (service !== "" && !services.has(service)) return undefined;
     return serving() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
   return {
-    serving,
     drain() {
       draining = true;
+      for (const wake of atDrain) wake();
     },
     service: {
       check({ service }) {
@@ -35,12 +34,22 @@ export function createHealth(services: ReadonlySet<string>, ready: () => boolean
         return { status };
       },
       async *watch({ service }, { signal }) {
-        let last: ServingStatus | undefined;
-        while (!signal.aborted) {
-          const status = statusOf(service) ?? ServingStatus.SERVICE_UNKNOWN;
-          if (status !== last) yield { status };
-          last = status;
-          await setTimeout(watchIntervalMs, undefined, { signal }).catch(() => undefined);
+        const awake = new AbortController();
+        const wake = (): void => awake.abort();
+        atDrain.add(wake);
+        const either = AbortSignal.any([signal, awake.signal]);
+        try {
+          let last: ServingStatus | undefined;
+          while (!signal.aborted) {
+            const status = statusOf(service) ?? ServingStatus.SERVICE_UNKNOWN;
+            if (status !== last) yield { status };
+            last = status;
+            // A watch that went on would hold up the drain.
+            if (draining) return;
+            await setTimeout(watchIntervalMs, undefined, { signal: either }).catch(() => undefined);
+          }
+        } finally {
+          atDrain.delete(wake);
         }
       },
       list: () => ({

@@ -13,17 +13,27 @@ export interface InProcessCall {
   readonly cancel: CancelSource;
 }
 
-/** A unary answer with its metadata. */
+/** A unary answer, the caller's own copy, with its metadata. */
 export interface InProcessAnswer {
   readonly message: Message;
   readonly header: Headers;
   readonly trailer: Headers;
 }
 
+/** The answers of a stream, the caller's own copies. */
+export interface InProcessStream {
+  /** Must be read: the call begins with the first step. */
+  readonly messages: AsyncIterable<Message>;
+  /** Complete when the first message has come. */
+  header(): Headers;
+  /** Complete when the messages have ended. */
+  trailer(): Headers;
+}
+
 /** A server that can be called without a socket. */
 export interface InProcessServer {
   unary(call: InProcessCall, input: Message): Promise<InProcessAnswer>;
-  stream(call: InProcessCall, inputs: AsyncIterable<Message>): AsyncIterable<Message>;
+  stream(call: InProcessCall, inputs: AsyncIterable<Message>): InProcessStream;
 }
 
 /** The services of one process, by name. */

@@ -1,3 +1,4 @@
+import { clone } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "../contract/errors.ts";
 import { CallHandlerContext } from "./handler-context.ts";
@@ -21,18 +22,25 @@ export function createInProcessServer(routes: ReadonlyMap<string, Route>, pipeli
       const message = await pipeline.unary(
         incoming,
         () => input,
-        (received, ambient) => {
+        async (received, ambient) => {
           context = new CallHandlerContext(route.method, call, ambient);
-          return invokeUnary(route.spec, received, context);
+          return clone(route.method.output, await invokeUnary(route.spec, received, context));
         },
       );
       return { message, header: context?.sentHeader ?? new Headers(), trailer: context?.sentTrailer ?? new Headers() };
     },
     stream(call, inputs) {
       const { route, incoming } = find(call);
-      return pipeline.stream(incoming, inputs, (received, ambient) =>
-        invokeStream(route.spec, received, new CallHandlerContext(route.method, call, ambient)),
-      );
+      let context: CallHandlerContext | undefined;
+      const messages = pipeline.stream(incoming, inputs, (received, ambient) => {
+        context = new CallHandlerContext(route.method, call, ambient);
+        return invokeStream(route.spec, received, context, (output) => clone(route.method.output, output));
+      });
+      return {
+        messages,
+        header: () => context?.sentHeader ?? new Headers(),
+        trailer: () => context?.sentTrailer ?? new Headers(),
+      };
     },
   };
 }

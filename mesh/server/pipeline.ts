@@ -4,14 +4,15 @@ import { type Context, INVALID_SPAN_CONTEXT, type Span, SpanKind, trace } from "
 import { inContext } from "../context/ambient-iterable.ts";
 import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
 import type { CancelSource } from "../context/cancel-source.ts";
+import { cancellable, cancelled } from "../context/cancellable.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { meaningOf, rpcError } from "../contract/errors.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import type { MethodPolicy } from "../contract/policy.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
-import { failSpan, type Telemetry } from "../telemetry/telemetry.ts";
+import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import { authorizeEndUser } from "./authorize.ts";
-import { cancellable, cancelled } from "./cancellable.ts";
+import { createCallsInHand } from "./calls-in-hand.ts";
 import type { RequestValidation } from "./request-validation.ts";
 
 /** A call as any of the ways in (gRPC, in-process, the public edge) hands it to the pipeline. */
@@ -23,8 +24,12 @@ export interface IncomingCall {
   readonly header: (name: string) => string | null;
   /** The caller's deadline, milliseconds since the epoch; Infinity if it named none. */
   readonly deadlineMs: number;
+  /** The way in cancels the call at its caller's deadline by itself. */
+  readonly endsAtDeadline?: boolean;
   /** SPIFFE id of the caller, as its certificate proves. */
   readonly peer: string | undefined;
+  /** Whoever calls this way must be somebody; at the edge and for probes nobody is. */
+  readonly needsPeer?: boolean;
   /** A promise at the edge, where a token must be verified first; it may reject. */
   readonly endUser: EndUser | undefined | Promise<EndUser | undefined>;
   readonly cancel: CancelSource;
@@ -34,7 +39,7 @@ export interface IncomingCall {
 
 type Input = MessageShape<DescMethod["input"]>;
 
-/** The server's way of a call: authorize, admit, validate, the handler inside its context, map errors, observe. */
+/** The server's way of a call: identify, authorize, admit, validate, the handler inside its context, map errors, observe. */
 export interface ServerPipeline {
   /** @throws ConnectError, always: what the caller is to see */
   unary<O>(
@@ -42,12 +47,14 @@ export interface ServerPipeline {
     read: () => Input,
     invoke: (input: Input, context: CallContext) => Promise<O>,
   ): Promise<O>;
-  /** The answers; they end with a ConnectError, always, if the call fails. Must be read, or the call stays in hand. */
+  /** The answers; they end with a ConnectError, always, if the call fails. Must be read or cancelled, or the call stays in hand. */
   stream<O>(
     call: IncomingCall,
     inputs: AsyncIterable<Input>,
     invoke: (inputs: AsyncIterable<Input>, context: CallContext) => AsyncIterable<O>,
   ): AsyncIterable<O>;
+  /** Refuses new calls but probes, and waits for those in hand; what is left after timeoutMs is cancelled. */
+  drain(timeoutMs: number): Promise<void>;
 }
 
 export interface ServerPipelineOptions {
@@ -59,7 +66,7 @@ export interface ServerPipelineOptions {
 interface OpenCall {
   /** Identifies, authorizes and admits the call: the context for its handler. @throws ConnectError */
   enter(): Promise<CallContext>;
-  /** Records the outcome, once; returns what the caller is to see. */
+  /** Records the outcome, the first that it is told; returns what the caller is to see. */
   close(error?: unknown): ConnectError | undefined;
 }
 
@@ -67,10 +74,11 @@ interface OpenCall {
 export function createServerPipeline(options: ServerPipelineOptions): ServerPipeline {
   const { telemetry, validate, clock = systemClock } = options;
   const duration = createDurationHistogram(telemetry.meter, "rpc.server.call.duration", "Calls handled");
-  let active = 0;
+  const callHasEnded = rpcError(Code.Canceled, "the call is over");
+  const inHand = createCallsInHand(clock);
   telemetry.meter
-    .createObservableUpDownCounter("weft.server.active_calls", { description: "Calls in hand" })
-    .addCallback((result) => result.observe(active));
+    .createObservableUpDownCounter("weft.server.active_calls", { description: "Calls in hand, probes apart" })
+    .addCallback((result) => result.observe(inHand.count));
 
   const open = (call: IncomingCall): OpenCall => {
     const { policy, cancel } = call;
@@ -78,41 +86,47 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     const now = clock.now();
     const deadlineMs = Math.min(call.deadlineMs, now + policy.timeoutMs);
     const parent = telemetry.extract(traceHeaders(call));
+    const probe = policy.path.startsWith("grpc.health.v1.");
     // Probes ask every few seconds: their spans would bury everybody else's.
-    const span = policy.path.startsWith("grpc.health.v1.")
+    const span = probe
       ? trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
       : telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, attributes: spanAttributes(call) });
-    const timer = Number.isFinite(deadlineMs)
-      ? setTimeout(() => cancel.cancel(deadlineExceeded(deadlineMs - now)), Math.max(0, deadlineMs - now))
+    // Where the way in ends the call at the caller's deadline, a timer is needed only for an earlier one.
+    const timed = !(call.endsAtDeadline && deadlineMs === call.deadlineMs);
+    const callOffDeadline = timed
+      ? cancel.cancelAfter(deadlineMs - now, () => deadlineExceeded(deadlineMs - now))
       : undefined;
-    const otel = trace.setSpan(parent, span);
+    const otel = withSpan(parent, span);
     call.onTrace?.(span.spanContext().traceId);
-    active += 1;
+    const remove = probe ? undefined : inHand.add({ streaming: policy.kind !== "unary", deadlineMs, cancel });
     let closed = false;
+    let visible: ConnectError | undefined;
     return {
       async enter() {
-        const endUser = call.endUser instanceof Promise ? await call.endUser : call.endUser;
+        if (!probe) inHand.admit();
+        if (call.needsPeer && call.peer === undefined) throw unknownPeer();
+        const endUser = call.endUser instanceof Promise ? await cancelled(cancel, call.endUser) : call.endUser;
         authorizeEndUser(policy, endUser);
         if (cancel.reason) throw cancel.reason;
         if (deadlineMs <= clock.now()) throw deadlineExceeded();
-        return callContext(call, endUser, deadlineMs, otel);
+        return new HandlerCallContext(call, endUser, deadlineMs, otel);
       },
       close(thrown) {
-        if (closed) return undefined;
+        if (closed) return visible;
         closed = true;
-        clearTimeout(timer);
-        active -= 1;
-        const error = thrown === undefined ? undefined : visibleError(thrown, cancel);
-        const status = statusName(error?.code ?? 0);
+        callOffDeadline?.();
+        remove?.();
+        visible = thrown === undefined ? undefined : visibleError(thrown, cancel);
+        const status = statusName(visible?.code ?? 0);
         const seconds = (clock.monotonic() - startedAt) / 1000;
         duration.record(seconds, {
           "rpc.system.name": "grpc",
           "rpc.method": policy.path,
           "rpc.status_code": status,
         });
-        endSpan(span, status, error);
-        if (error) runAs({ otel }, () => log(telemetry, call, error, thrown, seconds));
-        return error;
+        endSpan(span, status, visible);
+        if (visible) log(telemetry, call, visible, thrown, seconds, otel);
+        return visible;
       },
     };
   };
@@ -132,18 +146,24 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         return output;
       } catch (error) {
         throw close(error) ?? error;
+      } finally {
+        call.cancel.cancel(callHasEnded);
       }
     },
     stream(call, inputs, invoke) {
       const opened = open(call);
-      return streamed(call, opened, (context) => invoke(validated(call, inputs, validate), context));
+      // Of a cancelled stream perhaps nobody reads on: Connect's client tells no iterator that it is left.
+      call.cancel.onCancel((reason) => opened.close(reason));
+      return streamed(call, opened, callHasEnded, (context) => invoke(validated(call, inputs, validate), context));
     },
+    drain: (timeoutMs) => inHand.drain(timeoutMs),
   };
 }
 
 async function* streamed<O>(
   call: IncomingCall,
   { enter, close }: OpenCall,
+  callHasEnded: ConnectError,
   invoke: (context: CallContext) => AsyncIterable<O>,
 ): AsyncIterable<O> {
   try {
@@ -154,22 +174,29 @@ async function* streamed<O>(
     throw close(error) ?? error;
   } finally {
     // Reached while still open only if whoever reads the answers stopped before their end.
-    close(rpcError(Code.Canceled, "the caller left"));
-    call.cancel.cancel(rpcError(Code.Canceled, "the stream has ended"));
+    call.cancel.cancel(callHasEnded);
   }
 }
 
-function callContext(call: IncomingCall, endUser: EndUser | undefined, deadlineMs: number, otel: Context): CallContext {
-  return {
-    method: call.policy.path,
-    deadlineMs,
-    get signal() {
-      return call.cancel.signal;
-    },
-    peer: call.peer,
-    endUser,
-    otel,
-  };
+class HandlerCallContext implements CallContext {
+  readonly method: string;
+  readonly deadlineMs: number;
+  readonly peer: string | undefined;
+  readonly endUser: EndUser | undefined;
+  readonly otel: Context;
+  readonly #cancel: CancelSource;
+
+  constructor(call: IncomingCall, endUser: EndUser | undefined, deadlineMs: number, otel: Context) {
+    this.method = call.policy.path;
+    this.deadlineMs = deadlineMs;
+    this.peer = call.peer;
+    this.endUser = endUser;
+    this.otel = otel;
+    this.#cancel = call.cancel;
+  }
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
 }
 
 async function* validated(
@@ -177,7 +204,8 @@ async function* validated(
   inputs: AsyncIterable<Input>,
   validate: RequestValidation,
 ): AsyncIterable<Input> {
-  for await (const input of inputs) {
+  // A handler that waits for a message of a caller who has left would wait for ever.
+  for await (const input of cancellable(inputs, call.cancel)) {
     validate(call.method.input, input);
     yield input;
   }
@@ -197,6 +225,13 @@ function visibleError(error: unknown, cancel: CancelSource): ConnectError {
   return rpcError(Code.Internal, "internal error", { reason: "INTERNAL", domain: "weft" });
 }
 
+function unknownPeer(): ConnectError {
+  return rpcError(Code.Unauthenticated, "your certificate names no service of this mesh", {
+    reason: "PEER_UNKNOWN",
+    domain: "weft",
+  });
+}
+
 function spanAttributes(call: IncomingCall): Record<string, string> {
   return {
     "rpc.system.name": "grpc",
@@ -211,16 +246,24 @@ function endSpan(span: Span, status: string, error: ConnectError | undefined): v
   span.end();
 }
 
-function log(telemetry: Telemetry, call: IncomingCall, error: ConnectError, thrown: unknown, seconds: number): void {
+function log(
+  { logger }: Telemetry,
+  call: IncomingCall,
+  error: ConnectError,
+  thrown: unknown,
+  seconds: number,
+  otel: Context,
+): void {
   const { logLevel } = meaningOf(error.code);
-  telemetry.logger[logLevel](`${call.policy.path} answered ${statusName(error.code)}`, {
+  const fields = {
     method: call.policy.path,
     code: statusName(error.code),
     detail: error.rawMessage,
     duration_ms: Math.round(seconds * 1e6) / 1000,
     ...(call.peer && { peer: call.peer }),
     ...(logLevel === "error" && { error: thrown }),
-  });
+  };
+  runAs({ otel }, () => logger[logLevel](`${call.policy.path} answered ${fields.code}`, fields));
 }
 
 function traceHeaders({ header }: IncomingCall): Record<string, string> {

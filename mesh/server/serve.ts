@@ -1,6 +1,6 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import { ServerCredentials } from "@grpc/grpc-js";
 import type { Mesh } from "../client/mesh.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { AdminService } from "../gen/weft/admin/v1/admin_pb.ts";
@@ -8,7 +8,8 @@ import type { Credentials } from "../security/credentials.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createAdmin } from "./admin.ts";
 import type { MeshConfig } from "./config.ts";
-import { bind, createGrpcServer } from "./grpc-server.ts";
+import { listenGrpc } from "./grpc-listener.ts";
+import { createGrpcServer } from "./grpc-server.ts";
 import { createHealth } from "./health.ts";
 import { createInProcessServer } from "./in-process-server.ts";
 import { createPeerReader } from "./peer.ts";
@@ -60,40 +61,26 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     trustDomain: credentials.trustDomain,
     breakers: () => mesh?.breakers() ?? [],
   });
-  const routes = collectRoutes((router) => {
-    options.routes(router);
-    router.service(Health, health.service);
+  const probed = collectRoutes((router) => router.service(Health, health.service));
+  const operated = collectRoutes((router) => {
     router.service(AdminService, admin);
     mountReflection(router, [...servicesOf(own), Health, AdminService], options.describes);
   });
   const validate = createRequestValidation([...own.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });
-  const peerOf = createPeerReader();
+  const peerOf = createPeerReader(credentials.trustDomain);
 
-  resources.use(await telemetry.serveMetrics(config.metricsAddress));
-  const probes = createGrpcServer({
-    routes: collectRoutes((router) => router.service(Health, health.service)),
-    pipeline,
-    peerOf,
-  });
-  resources.defer(() => probes.forceShutdown());
-  await bind(probes, config.healthAddress, ServerCredentials.createInsecure(), "WEFT_HEALTH_ADDR");
-
-  const server = createGrpcServer({ routes, pipeline, peerOf });
-  resources.defer(() => drain(server));
-  const port = await bind(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
+  resources.use(await telemetry.serveMetrics(config.metricsAddress, "WEFT_METRICS_ADDR"));
+  const probes = createGrpcServer({ routes: probed, pipeline });
+  resources.use(await listenGrpc(probes, config.healthAddress, ServerCredentials.createInsecure(), "WEFT_HEALTH_ADDR"));
+  const server = createGrpcServer({ routes: new Map([...own, ...probed, ...operated]), pipeline, peerOf });
+  const listener = await listenGrpc(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
+  resources.use(listener);
   if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
+  resources.defer(() => pipeline.drain(drainTimeoutMs));
   resources.defer(() => health.drain());
-  telemetry.logger.info("serving", { port, services: [...names] });
+  telemetry.logger.info("serving", { port: listener.port, services: [...names] });
 
   const running = resources.move();
-  return { port, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-/** Takes no new calls, lets those in hand end, closes. */
-async function drain(server: Server): Promise<void> {
-  const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  const timer = setTimeout(() => server.forceShutdown(), drainTimeoutMs);
-  await drained;
-  clearTimeout(timer);
+  return { port: listener.port, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

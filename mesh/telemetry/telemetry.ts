@@ -26,6 +26,7 @@ import {
 } from "@opentelemetry/sdk-trace";
 import { currentOtelContext, runAs } from "../context/call-context.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import { listen } from "../contract/listen.ts";
 import type { Address } from "../contract/settings.ts";
 import { createLogger, type Logger, type LogLevel } from "./logger.ts";
 import { measureProcess } from "./process-metrics.ts";
@@ -68,8 +69,12 @@ export interface Telemetry extends AsyncDisposable {
   inject(context?: Context): Record<string, string>;
   /** The context that W3C headers carry. */
   extract(headers: Readonly<Record<string, string>>): Context;
-  /** Serves the metrics in Prometheus' text format at http://address/metrics until disposed of. */
-  serveMetrics(address: Address): Promise<AsyncDisposable>;
+  /**
+   * Serves the metrics in Prometheus' text format at http://address/metrics until disposed of.
+   *
+   * @param setting what changes the address, for the error when it is taken
+   */
+  serveMetrics(address: Address, setting?: string): Promise<AsyncDisposable>;
 }
 
 /** Creates a service's telemetry. Disposing of it sends what is still queued. */
@@ -129,7 +134,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         get: (carrier, key) => carrier[key],
         keys: (carrier) => Object.keys(carrier),
       }),
-    serveMetrics: (address) => serveMetrics(prometheus, address),
+    serveMetrics: (address, setting) => serveMetrics(prometheus, address, setting),
     async [Symbol.asyncDispose]() {
       // A collector that is away must not hold up the end of the process.
       await Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
@@ -170,19 +175,21 @@ function exportTo(otlpUrl: string): BatchSpanProcessor {
   });
 }
 
-async function serveMetrics(prometheus: PrometheusExporter, address: Address): Promise<AsyncDisposable> {
+async function serveMetrics(
+  prometheus: PrometheusExporter,
+  address: Address,
+  setting = "the metrics address",
+): Promise<AsyncDisposable> {
   const server = createServer((request, response) => {
     if (request.url === "/metrics") prometheus.getMetricsRequestHandler(request, response);
     else response.writeHead(404).end("metrics are at /metrics\n");
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address.port, address.host, resolve);
-  });
+  await listen(server, address, setting);
   return {
     async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
     },
   };
 }
