@@ -3,8 +3,6 @@ import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import { listen } from "../contract/listen.ts";
 import type { Address } from "../contract/settings.ts";
 
-/** Connections at a time; further ones are closed at once. */
-const connectionsMax = 1_000;
 /** How long a connection without calls may take to close when the server ends; then it is cut. */
 const closeTimeoutMs = 1_000;
 
@@ -17,6 +15,7 @@ export interface GrpcListener extends AsyncDisposable {
  * Takes connections for a gRPC server on a socket of our own: grpc-js bounds no connections, and cuts them off at its end
  * only while its channelz keeps count of them.
  *
+ * @param connectionsMax at a time; further ones are closed at once
  * @throws Error naming the address and the setting that changes it
  */
 export async function listenGrpc(
@@ -24,6 +23,7 @@ export async function listenGrpc(
   address: Address,
   credentials: ServerCredentials,
   setting: string,
+  connectionsMax = 1_000,
 ): Promise<GrpcListener> {
   const injector = server.createConnectionInjector(credentials);
   const sockets = new Set<Socket>();

@@ -72,14 +72,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
   resources.use(await telemetry.serveMetrics(config.metricsAddress, "WEFT_METRICS_ADDR"));
   const probes = createGrpcServer({ routes: probed, pipeline });
-  resources.use(await listenGrpc(probes, config.healthAddress, ServerCredentials.createInsecure(), "WEFT_HEALTH_ADDR"));
+  const insecure = ServerCredentials.createInsecure();
+  const probesListener = await listenGrpc(probes, config.healthAddress, insecure, "WEFT_HEALTH_ADDR");
+  resources.use(probesListener);
   const server = createGrpcServer({ routes: new Map([...own, ...probed, ...operated]), pipeline, peerOf });
   const listener = await listenGrpc(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
   resources.use(listener);
   if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
   resources.defer(() => pipeline.drain(drainTimeoutMs));
   resources.defer(() => health.drain());
-  telemetry.logger.info("serving", { port: listener.port, services: [...names] });
+  telemetry.logger.info("serving", { port: listener.port, health_port: probesListener.port, services: [...names] });
 
   const running = resources.move();
   return { port: listener.port, [Symbol.asyncDispose]: () => running.disposeAsync() };
