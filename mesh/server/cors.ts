@@ -13,7 +13,8 @@ const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");
 export function answerCors(origins: ReadonlySet<string>, request: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = request.headers;
   const preflight = request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
-  if (origin !== undefined) response.setHeader("Vary", "Origin");
+  // Of an answer to nobody's page too: a cache must not hand it to a page.
+  response.setHeader("Vary", "Origin");
   const allowed = origin !== undefined && origins.has(origin);
   if (allowed) {
     response.setHeader("Access-Control-Allow-Origin", origin);

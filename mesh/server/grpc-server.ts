@@ -22,6 +22,7 @@ import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { CallHandlerContext } from "./handler-context.ts";
 import { http2StreamOf } from "./http2-stream.ts";
 import { invokeStream, invokeUnary } from "./invoke.ts";
+import { malformed } from "./malformed.ts";
 import type { PeerOf } from "./peer.ts";
 import type { IncomingCall, ServerPipeline } from "./pipeline.ts";
 import { type Route, servicesOf } from "./routes.ts";
@@ -215,11 +216,7 @@ function decode(route: Route, buffer: Buffer): Input {
   try {
     return fromBinary(input, buffer);
   } catch (cause) {
-    throw rpcError(Code.InvalidArgument, `the request is not a valid ${input.typeName} message`, {
-      reason: "MALFORMED_MESSAGE",
-      domain: "weft",
-      cause,
-    });
+    throw malformed(input, cause);
   }
 }
 

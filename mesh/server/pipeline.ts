@@ -30,8 +30,8 @@ export interface IncomingCall {
   readonly peer: string | undefined;
   /** Whoever calls this way must be somebody; at the edge and for probes nobody is. */
   readonly needsPeer?: boolean;
-  /** A promise at the edge, where a token must be verified first; it may reject. */
-  readonly endUser: EndUser | undefined | Promise<EndUser | undefined>;
+  /** A function at the edge, where a token must be verified first; it may reject. */
+  readonly endUser: EndUser | undefined | (() => Promise<EndUser | undefined>);
   readonly cancel: CancelSource;
   /** Told the id under which logs and traces know the call. */
   readonly onTrace?: (traceId: string) => void;
@@ -105,7 +105,8 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
       async enter() {
         if (!probe) inHand.admit();
         if (call.needsPeer && call.peer === undefined) throw unknownPeer();
-        const endUser = call.endUser instanceof Promise ? await cancelled(cancel, call.endUser) : call.endUser;
+        const who = call.endUser;
+        const endUser = typeof who === "function" ? await cancelled(cancel, runAs({ otel }, who)) : who;
         authorizeEndUser(policy, endUser);
         if (cancel.reason) throw cancel.reason;
         if (deadlineMs <= clock.now()) throw deadlineExceeded();

@@ -1,10 +1,12 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { currentCall } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { createWorld, type World } from "../testing/world.ts";
-import { servePublic } from "./public-server.ts";
+import { type PublicServerOptions, servePublic } from "./public-server.ts";
 import type { RunningServer } from "./serve.ts";
 
 let world: World;
@@ -17,19 +19,21 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-async function start(replaced: Parameters<typeof echoRoutes>[0] = {}) {
+const verify: PublicServerOptions["authenticate"] = async (headers) => {
+  const token = headers.get("authorization");
+  if (token === null) return undefined;
+  if (token !== "Bearer good") throw rpcError(Code.Unauthenticated, "bad token", { reason: "TOKEN_INVALID" });
+  return { userId: "usr_1", scopes: ["echo"] };
+};
+
+async function start(replaced: Parameters<typeof echoRoutes>[0] = {}, authenticate = verify) {
   server = await servePublic({
     service: "edge",
     address: { host: "127.0.0.1", port: 0 },
     addressSetting: "EDGE_ADDR",
     routes: echoRoutes(replaced),
     telemetry: world.telemetry("edge"),
-    authenticate: async (headers) => {
-      const token = headers.get("authorization");
-      if (token === null) return undefined;
-      if (token !== "Bearer good") throw rpcError(Code.Unauthenticated, "bad token", { reason: "TOKEN_INVALID" });
-      return { userId: "usr_1", scopes: ["echo"] };
-    },
+    authenticate,
     corsOrigins: ["https://shop.example"],
   });
 }
@@ -102,6 +106,111 @@ test.each([
   expect(world.logs.filter(({ level }) => level === "error")).toEqual([]);
 });
 
+/** A message in the envelope of streams and of gRPC-Web. */
+function framed(message: Buffer): Buffer<ArrayBuffer> {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+test.each([
+  ["Connect", "Echo", "application/proto", (bytes: Buffer) => Buffer.from(bytes), /"code":"invalid_argument"/],
+  ["gRPC-Web", "Echo", "application/grpc-web+proto", framed, /grpc-status: 3\r\n/],
+  ["a Connect stream", "Repeat", "application/connect+proto", framed, /"code":"invalid_argument"/],
+  ["a gRPC-Web stream", "Repeat", "application/grpc-web+proto", framed, /grpc-status: 3\r\n/],
+])(
+  "a message that is no protobuf is the caller's fault, over %s",
+  async (_name, method, contentType, body, expected) => {
+    await start();
+    const response = await post(method, body(Buffer.from([0x0a, 0xff, 0x01])), { "content-type": contentType });
+    const text = await response.text();
+    expect(decodeURIComponent(text)).toContain(`the request is not a valid weft.echo.v1.${method}Request message`);
+    expect(text).toMatch(expected);
+    expect(text).not.toMatch(/parse binary|premature/);
+    expect(world.logs.filter(({ level }) => level === "error")).toEqual([]);
+  },
+);
+
+const noText = {
+  toString() {
+    throw new Error("secret: this is no text");
+  },
+} as unknown as string;
+
+test.each([
+  ["Connect JSON", "Echo", "application/json", (text: string) => Buffer.from(text)],
+  ["Connect", "Echo", "application/proto", () => Buffer.alloc(0)],
+  ["gRPC-Web", "Echo", "application/grpc-web+proto", () => framed(Buffer.alloc(0))],
+  ["a Connect stream", "Repeat", "application/connect+json", (text: string) => framed(Buffer.from(text))],
+])(
+  "an answer that is no valid message is told to the log and not to the caller, over %s",
+  async (_name, method, contentType, body) => {
+    await start({
+      echo: () => ({ text: noText }),
+      async *repeat() {
+        yield { text: noText };
+      },
+    });
+    const response = await post(method, body('{"text":"x"}'), { "content-type": contentType });
+    const text = await response.text();
+    const id = response.headers.get("x-request-id") ?? /x-request-id: (\w+)/.exec(text)?.[1];
+    expect(decodeURIComponent(text)).toContain(`internal error (request id ${id})`);
+    expect(text).not.toMatch(/secret|encode|EchoResponse|RepeatResponse/);
+    expect(world.logs.filter(({ level }) => level === "error")).toMatchObject([{ trace_id: id }]);
+  },
+);
+
+test.each([
+  ["no Host", "POST /weft.echo.v1.EchoService/Echo HTTP/1.0\r\n"],
+  ["a Host that is none", "POST /weft.echo.v1.EchoService/Echo HTTP/1.1\r\nHost: a b%\r\nConnection: close\r\n"],
+])("a request with %s is refused and ends nothing but itself", async (_name, head) => {
+  await start();
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write(`${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 400 .*make no URL/s);
+  expect((await post("Echo", "{}")).status).toBe(200);
+});
+
+test("a verifier that hangs or throws ends its call and no other", async () => {
+  await start({}, (headers) => {
+    if (headers.get("x-how") === "hang") return new Promise(() => undefined);
+    throw new Error("secret of the verifier");
+  });
+  expect((await post("Echo", "{}", { "x-how": "hang", "connect-timeout-ms": "100" })).status).toBe(504);
+  const thrown = await post("Echo", "{}");
+  expect(thrown.status).toBe(500);
+  expect(await thrown.text()).toContain(`internal error (request id ${thrown.headers.get("x-request-id")})`);
+});
+
+test("a server that drains says so, ends streams, lets calls in hand end, and does not wait for idle connections", async () => {
+  const answer = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  await start({
+    async echo() {
+      reached.resolve();
+      await answer.promise;
+      return { text: "late" };
+    },
+    async *repeat({ text }, { signal }) {
+      yield { text };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  const stream = post("Repeat", framed(Buffer.from('{"text":"x"}')), { "content-type": "application/connect+json" });
+  const streamed = (await stream).text();
+  const inHand = post("Echo", "{}");
+  await reached.promise;
+  const startedAt = performance.now();
+  const drained = server[Symbol.asyncDispose]();
+  expect(await streamed).toContain('"code":"unavailable"');
+  expect((await fetch(`http://127.0.0.1:${server.port}/healthz`)).status).toBe(503);
+  expect((await post("EchoAgain", "{}")).status).toBe(503);
+  answer.resolve();
+  expect(await (await inHand).json()).toEqual({ text: "late" });
+  await drained;
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
 test("the caller's deadline is kept", async () => {
   await start({ echo: () => new Promise(() => undefined) });
   const response = await post("Echo", "{}", { "connect-timeout-ms": "80" });
@@ -140,6 +249,7 @@ test("only the pages of known origins may call", async () => {
   const unknown = await preflight("https://evil.example");
   expect(unknown.status).toBe(403);
   expect(unknown.headers.get("access-control-allow-origin")).toBeNull();
+  expect((await post("Echo", "{}")).headers.get("vary")).toBe("Origin");
 });
 
 test("says that it is well, and what it does not serve", async () => {

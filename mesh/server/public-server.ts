@@ -1,17 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Code, ConnectError, type ConnectRouter, type Interceptor, type StreamResponse } from "@connectrpc/connect";
+import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { EndUser } from "../context/call-context.ts";
-import { CancelSource } from "../context/cancel-source.ts";
-import { rpcError } from "../contract/errors.ts";
+import { listen } from "../contract/listen.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { answerCors } from "./cors.ts";
-import { createServerPipeline, type IncomingCall, type ServerPipeline } from "./pipeline.ts";
-import { publicError } from "./public-error.ts";
-import { requestDeadlineMs } from "./request-deadline.ts";
+import { createServerPipeline } from "./pipeline.ts";
+import { correctProtocolErrors, mountRoutes, publicContextValues, watchRequest } from "./protocol-errors.ts";
+import { createPublicPipeline } from "./public-pipeline.ts";
 import { createRequestValidation } from "./request-validation.ts";
-import { collectRoutes, type Route } from "./routes.ts";
+import { collectRoutes } from "./routes.ts";
 import type { RunningServer } from "./serve.ts";
 
 /** Bounds of the public server. */
@@ -22,7 +21,11 @@ const limits = {
   connectionsMax: 10_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  timeoutsCheckedEachMs: 5_000,
+  /** For calls in hand to end. */
   drainTimeoutMs: 10_000,
+  /** For their answers to leave. */
+  closeTimeoutMs: 2_000,
 };
 
 /** Unknown fields are ignored, as protobuf's evolution needs; bytes that are no UTF-8 are refused, not replaced. */
@@ -51,146 +54,74 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
   const routes = collectRoutes(options.routes);
   const validate = createRequestValidation([...routes.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });
-  const shutdown = new AbortController();
+  let draining = false;
+  const ready = (): boolean => !draining && (options.ready?.() ?? true);
   const handler = connectNodeAdapter({
-    routes: options.routes,
-    interceptors: [enterPipeline(pipeline, routes, options.authenticate, shutdown.signal)],
+    routes(router) {
+      mountRoutes(router, routes);
+      correctProtocolErrors(router, routes, telemetry.logger);
+    },
+    contextValues: publicContextValues,
+    requestGate: watchRequest,
+    interceptors: [createPublicPipeline({ pipeline, routes, authenticate: options.authenticate })],
     readMaxBytes: limits.messageBytesMax,
     writeMaxBytes: 4 * limits.messageBytesMax,
     maxTimeoutMs: limits.timeoutMsMax,
     jsonOptions,
-    fallback: (request, response) => answerOther(request as IncomingMessage, response as ServerResponse, options),
+    fallback: (request, response) => answerOther(request as IncomingMessage, response as ServerResponse, ready),
   });
   const origins = new Set(options.corsOrigins);
-  const server = createServer((request, response) => {
-    if (!answerCors(origins, request, response)) handler(request, response);
-  });
+  const { headersTimeoutMs, requestTimeoutMs, timeoutsCheckedEachMs } = limits;
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: timeoutsCheckedEachMs,
+      // A peer that is gone without a word is noticed, though nothing is sent to it.
+      keepAlive: true,
+    },
+    (request, response) => {
+      if (answerCors(origins, request, response)) return;
+      try {
+        handler(request, response);
+      } catch {
+        // connect-node makes a URL of path and Host before anything else, and throws if that cannot be done.
+        answer(response, 400, "invalid_argument", "the request's path and Host make no URL");
+      }
+    },
+  );
   server.maxConnections = limits.connectionsMax;
-  server.headersTimeout = limits.headersTimeoutMs;
-  server.requestTimeout = limits.requestTimeoutMs;
   const port = await listen(server, options.address, options.addressSetting);
   telemetry.logger.info("serving the public API", { address: formatAddress({ ...options.address, port }) });
-  return { port, [Symbol.asyncDispose]: () => drain(server, shutdown) };
-}
-
-/** Connect's interceptor that hands each call to the pipeline and its error, made fit for outside, back. */
-function enterPipeline(
-  pipeline: ServerPipeline,
-  routes: ReadonlyMap<string, Route>,
-  authenticate: PublicServerOptions["authenticate"],
-  shutdown: AbortSignal,
-): Interceptor {
-  return (next) => async (request) => {
-    const route = routes.get(`${request.service.typeName}/${request.method.name}`);
-    if (route === undefined) throw rpcError(Code.Unimplemented, "no such method");
-    let requestId = "";
-    const call: IncomingCall = {
-      method: route.method,
-      policy: route.policy,
-      header: (name) => request.header.get(name),
-      headers: request.header,
-      deadlineMs: requestDeadlineMs(request.header, Date.now()),
-      peer: undefined,
-      endUser: authenticate(request.header),
-      cancel: cancelSourceOf(request.signal),
-      onTrace: (traceId) => {
-        requestId = traceId;
-      },
-    };
-    const outside = (error: unknown): ConnectError => publicError(ConnectError.from(error), requestId);
-    if (!request.stream) {
-      try {
-        const response = await pipeline.unary(
-          call,
-          () => request.message,
-          (message) => next({ ...request, message }),
-        );
-        response.header.set("x-request-id", requestId);
-        return response;
-      } catch (error) {
-        throw outside(error);
-      }
-    }
-    // A stream may never end by itself, so the server's end is its end; a unary call in hand is let finish.
-    shutdown.addEventListener("abort", () => call.cancel.cancel(shutdown.reason), {
-      once: true,
-      signal: request.signal,
-    });
-    const opened = Promise.withResolvers<StreamResponse>();
-    const answers = pipeline
-      .stream(call, request.message, async function* (message) {
-        const response = await next({ ...request, message });
-        if (!response.stream) throw new Error(`${request.method.name} answered with one message, not a stream`);
-        opened.resolve(response);
-        yield* response.message;
-      })
-      [Symbol.asyncIterator]();
-    const first = answers.next();
-    try {
-      // Waited for, since what is returned must carry the headers of Connect's own response: content type, compression,
-      // gRPC's status.
-      const response = await Promise.race([opened.promise, first.then(() => opened.promise)]);
-      response.header.set("x-request-id", requestId);
-      return { ...response, message: outwards(first, answers, outside) };
-    } catch (error) {
-      throw outside(error);
-    }
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      draining = true;
+      await pipeline.drain(limits.drainTimeoutMs);
+      await close(server);
+    },
   };
 }
 
-async function* outwards<T>(
-  first: Promise<IteratorResult<T>>,
-  answers: AsyncIterator<T>,
-  outside: (error: unknown) => ConnectError,
-): AsyncIterable<T> {
-  try {
-    for (let answer = await first; !answer.done; answer = await answers.next()) yield answer.value;
-  } catch (error) {
-    throw outside(error);
-  } finally {
-    await answers.return?.();
-  }
-}
-
-function cancelSourceOf(signal: AbortSignal): CancelSource {
-  const cancel = new CancelSource();
-  // Connect aborts the signal of a finished call too; by then nobody listens.
-  const abort = (): void => {
-    cancel.cancel(signal.reason instanceof ConnectError ? signal.reason : rpcError(Code.Canceled, "the caller left"));
-  };
-  signal.addEventListener("abort", abort, { once: true });
-  return cancel;
-}
-
-function answerOther(request: IncomingMessage, response: ServerResponse, options: PublicServerOptions): void {
+function answerOther(request: IncomingMessage, response: ServerResponse, ready: () => boolean): void {
   if (request.url === "/healthz") {
-    const ready = options.ready?.() ?? true;
-    response.writeHead(ready ? 200 : 503, { "content-type": "text/plain" }).end(ready ? "ok\n" : "not ready\n");
+    const [status, text] = ready() ? [200, "ok\n"] : [503, "not ready\n"];
+    response.writeHead(status, { "content-type": "text/plain" }).end(text);
     return;
   }
-  response.writeHead(404, { "content-type": "application/json" });
-  response.end(JSON.stringify({ code: "not_found", message: `nothing is served at ${request.method} ${request.url}` }));
+  answer(response, 404, "not_found", `nothing is served at ${request.method} ${request.url}`);
 }
 
-async function listen(server: Server, address: Address, setting: string): Promise<number> {
-  const text = formatAddress(address);
-  return await new Promise((resolve, reject) => {
-    server.once("error", (cause) => {
-      reject(new Error(`cannot listen on ${text}: is it in use? ${setting} changes it`, { cause }));
-    });
-    server.listen(address.port, address.host, () => {
-      const bound = server.address();
-      resolve(typeof bound === "object" && bound !== null ? bound.port : address.port);
-    });
-  });
+function answer(response: ServerResponse, status: number, code: string, message: string): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ code, message }));
 }
 
-/** Takes no new connections, ends streams, lets calls in hand end, closes. */
-async function drain(server: Server, shutdown: AbortController): Promise<void> {
+/** Takes no new connections and closes each as soon as its last answer has left. */
+async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  shutdown.abort(rpcError(Code.Unavailable, "the server is going away, please call again"));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), limits.drainTimeoutMs);
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const cut = setTimeout(() => server.closeAllConnections(), limits.closeTimeoutMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(sweep);
+  clearTimeout(cut);
 }
