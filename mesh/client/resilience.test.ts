@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { errorReason, rpcError } from "../contract/errors.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { echoRoutes } from "../testing/echo.ts";
+import { collect, failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
 
 const unavailable = () => {
@@ -113,6 +114,70 @@ describe.each(["grpc", "in-process"] as const)("a client over %s", (way) => {
     await expect.poll(() => codeOf(echo.echo({})), { timeout: 5_000, interval: 50 }).toBeUndefined();
     expect(performance.now() - healedAt).toBeLessThan(5_000);
     expect(mesh.breakers().find(({ method }) => method.endsWith("/Echo"))?.state).toBe("closed");
+  });
+
+  test("ends at once when its caller leaves between two attempts", async () => {
+    let calls = 0;
+    await world.serve(
+      "echo",
+      echoRoutes({
+        echoAgain: () => {
+          calls += 1;
+          throw rpcError(Code.Unavailable, "away", { retryDelayMs: 1_500 });
+        },
+      }),
+    );
+    const abort = new AbortController();
+    const call = codeOf((await client()).echoAgain({}, { signal: abort.signal }));
+    await expect.poll(() => calls).toBe(1);
+    const leftAt = performance.now();
+    abort.abort();
+    expect(await call).toBe(Code.Canceled);
+    expect(performance.now() - leftAt).toBeLessThan(500);
+    expect(calls).toBe(1);
+  });
+
+  test("callers in a hurry open no breaker for the others", async () => {
+    await world.serve("echo", echoRoutes());
+    const mesh = await world.mesh("caller");
+    const echo = createClient(EchoService, mesh.transport("echo"));
+    await echo.echo({});
+    const slow = { delay: { seconds: 1n } };
+    for (let call = 0; call < 10; call++) {
+      expect(await codeOf(echo.echo(slow, { timeoutMs: 10 }))).toBe(Code.DeadlineExceeded);
+    }
+    expect(mesh.breakers()).toMatchObject([{ state: "closed" }]);
+  });
+
+  test("opens the breaker of streams that break, before or after their first message", async () => {
+    async function* broken(text: string) {
+      if (text !== "") yield { text };
+      unavailable();
+    }
+    await world.serve("echo", echoRoutes({ repeat: ({ text }) => broken(text), chat: () => broken("") }));
+    const mesh = await world.mesh("caller");
+    const echo = createClient(EchoService, mesh.transport("echo"));
+    async function* nothing() {}
+    for (let call = 0; call < 5; call++) {
+      expect(await codeOf(collect(echo.repeat({ text: "one" })))).toBe(Code.Unavailable);
+      expect(await codeOf(collect(echo.chat(nothing())))).toBe(Code.Unavailable);
+    }
+    await expect.poll(() => mesh.breakers().map(({ state }) => state)).toEqual(["open", "open"]);
+  });
+
+  test("0 is no timeout, as Connect has it", async () => {
+    await world.serve("echo", echoRoutes());
+    expect(await codeOf((await client()).echo({}, { timeoutMs: 0 }))).toBeUndefined();
+  });
+
+  test("fails with errors of one type, those of its own process too", async () => {
+    await world.serve("echo", echoRoutes());
+    const mesh = await world.mesh("caller");
+    const echo = createClient(EchoService, mesh.transport("echo"));
+    await failure(echo.echo({ delay: { nanos: 0.5 } }));
+    mesh[Symbol.dispose]();
+    expect((await failure(echo.echo({}))).code).toBe(Code.Canceled);
+    expect((await failure(collect(echo.repeat({ text: "x" })))).code).toBe(Code.Canceled);
   });
 
   test("lets one probe at a time through a half-open breaker", async () => {

@@ -6,25 +6,11 @@ import { errorReason, rpcError } from "../contract/errors.ts";
 import { BadRequestSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { echoRoutes } from "../testing/echo.ts";
+import { collect, failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
-
-async function failure(call: Promise<unknown>): Promise<ConnectError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof ConnectError)) throw new Error(`expected a ConnectError, got ${error}`);
-  return error;
-}
 
 async function* listed<T>(...items: T[]): AsyncIterable<T> {
   yield* items;
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
 }
 
 describe.each(["grpc", "in-process"] as const)("a call over %s", (way) => {

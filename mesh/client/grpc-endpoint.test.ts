@@ -1,0 +1,172 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  Client,
+  credentials,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type status as Status,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { collect, failure } from "../testing/outcome.ts";
+import type { Attempt, Endpoint } from "./endpoint.ts";
+import { createConnections } from "./grpc-connections.ts";
+import { createGrpcEndpoint } from "./grpc-endpoint.ts";
+
+const asIs = (bytes: Buffer) => bytes;
+const serialization = {
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+};
+const { echo, chat, join } = EchoService.method;
+const attempt: Attempt = {
+  headers: undefined,
+  trace: {},
+  deadlineMs: Number.POSITIVE_INFINITY,
+  hurried: false,
+  signal: undefined,
+  endUser: undefined,
+};
+const request = create(EchoRequestSchema);
+const answer = Buffer.from(toBinary(EchoResponseSchema, create(EchoResponseSchema, { text: "here" })));
+
+type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
+type Bidi = (call: ServerDuplexStream<Buffer, Buffer>) => void;
+
+/** A server that is not ours. */
+async function serve(handlers: { Echo?: Unary; Chat?: Bidi; Join?: Bidi }) {
+  const server = new Server();
+  const service = "/weft.echo.v1.EchoService";
+  const methods = Object.entries(handlers).map(([name]) => {
+    const streams = name !== "Echo";
+    return [name, { path: `${service}/${name}`, requestStream: streams, responseStream: streams, ...serialization }];
+  });
+  server.addService(Object.fromEntries(methods), handlers);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => server.forceShutdown() };
+}
+
+async function* nothing() {}
+
+describe("a peer that is not ours", () => {
+  let endpoint: Endpoint | undefined;
+  afterEach(() => endpoint?.close());
+  const connectTo = ({ address }: { address: string }) => {
+    endpoint = createGrpcEndpoint(address, "echo", credentials.createInsecure());
+    return endpoint;
+  };
+
+  test("may end a stream well without headers and messages", async () => {
+    using server = await serve({ Chat: (call) => call.end() });
+    const { message, header } = await connectTo(server).stream(chat, nothing(), attempt);
+    expect(await collect(message)).toEqual([]);
+    expect([...header]).toEqual([]);
+  });
+
+  test("may fail a stream before its headers", async () => {
+    using server = await serve({ Chat: (call) => void call.emit("error", { code: 5, details: "no such chat" }) });
+    const error = await failure(connectTo(server).stream(chat, nothing(), attempt));
+    expect([error.code, error.rawMessage]).toEqual([Code.NotFound, "no such chat"]);
+  });
+
+  test("may answer what is no message", async () => {
+    using server = await serve({ Echo: (_call, callback) => callback(null, Buffer.from([0x0a, 0xff])) });
+    expect((await failure(connectTo(server).unary(echo, request, attempt))).code).toBe(Code.Internal);
+  });
+
+  test("may know no such method, or a status that nobody knows", async () => {
+    using server = await serve({
+      Echo: (_call, callback) => callback(Object.assign(new Error("what"), { code: 99 as Status })),
+    });
+    const own = connectTo(server);
+    expect((await failure(own.unary(echo, request, attempt))).code).toBe(Code.Unknown);
+    expect((await failure(own.stream(join, nothing(), attempt))).code).toBe(Code.Unimplemented);
+  });
+});
+
+test("a request that is no valid message is its maker's fault and is not sent", async () => {
+  let calls = 0;
+  using server = await serve({
+    Echo: (_call, callback) => {
+      calls += 1;
+      callback(null, answer);
+    },
+  });
+  const endpoint = createGrpcEndpoint(server.address, "echo", credentials.createInsecure());
+  const broken = create(EchoRequestSchema, { delay: { seconds: 0n, nanos: 0.5 } });
+  const error = await failure(endpoint.unary(echo, broken, attempt));
+  expect([error.code, calls]).toEqual([Code.InvalidArgument, 0]);
+  expect(error.rawMessage).toContain("weft.echo.v1.EchoRequest");
+  endpoint.close();
+});
+
+describe("connections", () => {
+  let nowMs: number;
+  beforeEach(() => {
+    nowMs = 0;
+  });
+  const clock = { now: () => nowMs, monotonic: () => nowMs };
+
+  test("are replaced before a server ends them; calls in hand stay on the old one until they have ended", async () => {
+    const peers: string[] = [];
+    const pending: sendUnaryData<Buffer>[] = [];
+    using server = await serve({
+      Echo: (call, callback) => {
+        peers.push(call.getPeer());
+        if (peers.length === 1) pending.push(callback);
+        else callback(null, answer);
+      },
+    });
+    const endpoint = createGrpcEndpoint(server.address, "echo", credentials.createInsecure(), clock);
+    const slow = endpoint.unary(echo, request, attempt);
+    await expect.poll(() => pending.length).toBe(1);
+    nowMs = 3.4 * 60_000;
+    await endpoint.unary(echo, request, attempt);
+    nowMs = 3.6 * 60_000;
+    await endpoint.unary(echo, request, attempt);
+    expect(peers[1]).toBe(peers[0]);
+    expect(peers[2]).not.toBe(peers[0]);
+    pending[0]?.(null, answer);
+    expect((await slow).message.text).toBe("here");
+    endpoint.close();
+  });
+
+  test("that are replaced are closed with their last call, and all of them with the endpoint", () => {
+    const opened: Client[] = [];
+    const closed: Client[] = [];
+    const connections = createConnections(() => {
+      const client = new Client("127.0.0.1:1", credentials.createInsecure());
+      const close = client.close.bind(client);
+      client.close = () => {
+        closed.push(client);
+        close();
+      };
+      opened.push(client);
+      return client;
+    }, clock);
+    const [first, second] = [connections.take(), connections.take()];
+    nowMs = 4 * 60_000;
+    const third = connections.take();
+    expect([opened.length, third.client === first.client, closed.length]).toEqual([2, false, 0]);
+    first.release();
+    expect(closed).toEqual([]);
+    second.release();
+    expect(closed).toEqual([first.client]);
+    third.release();
+    nowMs = 8 * 60_000;
+    connections.take();
+    expect(closed).toEqual([first.client, third.client]);
+    connections.close();
+    expect(closed).toEqual(opened);
+  });
+});
