@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { currentOtelContext } from "../context/call-context.ts";
 import type { Clock } from "../contract/clock.ts";
@@ -18,7 +19,7 @@ export interface LoggerOptions {
   readonly write: (line: string) => void;
 }
 
-/** Creates a logger. Field values may be anything: bigint and Error are written readably. */
+/** Creates a logger. Field values may be anything: bigint and Error are written readably, and none makes it throw. */
 export function createLogger(options: LoggerOptions): Logger {
   const { service, clock, write } = options;
   const threshold = logLevels.indexOf(options.level);
@@ -28,23 +29,53 @@ export function createLogger(options: LoggerOptions): Logger {
       if (logLevels.indexOf(level) < threshold) return;
       const span = trace.getSpanContext(currentOtelContext());
       const ids = span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : undefined;
-      const line = { time: new Date(clock.now()).toISOString(), level, service, message, ...ids, ...fields };
-      write(`${JSON.stringify(line, readable)}\n`);
+      const head = { time: new Date(clock.now()).toISOString(), level, service, message };
+      // The head a second time: no field takes its place.
+      write(`${toJson({ ...head, ...ids, ...fields, ...head }, head)}\n`);
     };
   return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }
 
-function readable(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (value instanceof Error) {
-    const { name, message, stack, cause } = value;
-    return {
-      name,
-      message,
-      stack,
-      ...("code" in value && { code: value.code }),
-      ...(cause !== undefined && { cause }),
-    };
+function toJson(line: object, head: object): string {
+  try {
+    return JSON.stringify(line, readable());
+  } catch {
+    // A cycle, a getter that throws: what can be said of it, rather than nothing.
+    return JSON.stringify({ ...head, fields: described(line) });
   }
-  return value;
+}
+
+function described(value: object): string {
+  try {
+    return inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+  } catch {
+    return "cannot be described";
+  }
+}
+
+/** JSON.stringify's replacer for one line. */
+function readable(): (key: string, value: unknown) => unknown {
+  let seen: Set<Error> | undefined;
+  return (_key, value) => {
+    if (typeof value === "bigint") return value.toString();
+    if (!(value instanceof Error)) return value;
+    // Errors can be each other's cause.
+    seen ??= new Set();
+    if (seen.has(value)) return `${value.name}, see above`;
+    seen.add(value);
+    return unfolded(value);
+  };
+}
+
+function unfolded(error: Error): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  return {
+    name,
+    message,
+    stack,
+    ...("code" in error && { code: error.code }),
+    ...(cause !== undefined && { cause }),
+    ...(error instanceof AggregateError && { errors: error.errors }),
+    ...(error instanceof SuppressedError && { error: error.error, suppressed: error.suppressed }),
+  };
 }

@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Meter } from "@opentelemetry/api";
 
-/** Observes memory, CPU time and event-loop delay of the process whenever metrics are collected. */
-export function measureProcess(meter: Meter): void {
+/** Observes memory, CPU time and event-loop delay of the process whenever metrics are collected, until disposed of. */
+export function measureProcess(meter: Meter): Disposable {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   meter
@@ -23,4 +23,5 @@ export function measureProcess(meter: Meter): void {
       result.observe(delay.percentile(99) / 1e9);
       delay.reset();
     });
+  return { [Symbol.dispose]: () => void delay.disable() };
 }

@@ -90,7 +90,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const meters = new MeterProvider({ resource, readers: [prometheus] });
   const tracer = tracers.getTracer("@weft/mesh");
   const meter = meters.getMeter("@weft/mesh");
-  measureProcess(meter);
+  const processMetrics = measureProcess(meter);
   const propagator = new W3CTraceContextPropagator();
 
   const startSpan = (name: string, span: SpanOptions = {}): Span => {
@@ -136,6 +136,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       }),
     serveMetrics: (address, setting) => serveMetrics(prometheus, address, setting),
     async [Symbol.asyncDispose]() {
+      processMetrics[Symbol.dispose]();
       // A collector that is away must not hold up the end of the process.
       await Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
     },
