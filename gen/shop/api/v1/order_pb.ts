@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/api/v1/order.proto.
  */
 export const file_shop_api_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaG9wL2FwaS92MS9vcmRlci5wcm90bxILc2hvcC5hcGkudjEilwEKEVBsYWNlT3JkZXJSZXF1ZXN0EiIKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIJukgGcgQQCBhkEjgKBWxpbmVzGAIgAygLMh0uc2hvcC5hcGkudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI3ChJQbGFjZU9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciIuCg9HZXRPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI1ChBHZXRPcmRlclJlc3BvbnNlEiEKBW9yZGVyGAEgASgLMhIuc2hvcC5hcGkudjEuT3JkZXIiMAoRV2F0Y2hPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI3ChJXYXRjaE9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciLwAQoFT3JkZXISEAoIb3JkZXJfaWQYASABKAkSJgoFc3RhdGUYAiABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlEiUKBWxpbmVzGAMgAygLMhYuc2hvcC5hcGkudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhUKDWNhbmNlbF9yZWFzb24YBSABKAkSHAoUcGF5bWVudF9pbnN0cnVjdGlvbnMYBiABKAkSLQoHaGlzdG9yeRgHIAMoCzIcLnNob3AuYXBpLnYxLk9yZGVyVHJhbnNpdGlvbiJhCglPcmRlckxpbmUSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcXVhbnRpdHkYAyABKAUSJwoKdW5pdF9wcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leSJpCg9PcmRlclRyYW5zaXRpb24SJgoFc3RhdGUYASABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlEi4KCmVudGVyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKskBCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfU1RBVEVfUExBQ0VEEAESGAoUT1JERVJfU1RBVEVfUkVTRVJWRUQQAhIgChxPUkRFUl9TVEFURV9BV0FJVElOR19QQVlNRU5UEAMSGQoVT1JERVJfU1RBVEVfQ09ORklSTUVEEAQSFAoQT1JERVJfU1RBVEVfUEFJRBAFEhkKFU9SREVSX1NUQVRFX0NBTkNFTExFRBAGMr4CCgxPcmRlclNlcnZpY2USZAoKUGxhY2VPcmRlchIeLnNob3AuYXBpLnYxLlBsYWNlT3JkZXJSZXF1ZXN0Gh8uc2hvcC5hcGkudjEuUGxhY2VPcmRlclJlc3BvbnNlIhWQAgKy4RgOCgIIBhoIY3VzdG9tZXISWgoIR2V0T3JkZXISHC5zaG9wLmFwaS52MS5HZXRPcmRlclJlcXVlc3QaHS5zaG9wLmFwaS52MS5HZXRPcmRlclJlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchJiCgpXYXRjaE9yZGVyEh4uc2hvcC5hcGkudjEuV2F0Y2hPcmRlclJlcXVlc3QaHy5zaG9wLmFwaS52MS5XYXRjaE9yZGVyUmVzcG9uc2UiEZACAbLhGAoaCGN1c3RvbWVyMAEaCLLhGAQKAggDYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChdzaG9wL2FwaS92MS9vcmRlci5wcm90bxILc2hvcC5hcGkudjEilwEKEVBsYWNlT3JkZXJSZXF1ZXN0EiIKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIJukgGcgQQCBhkEjgKBWxpbmVzGAIgAygLMh0uc2hvcC5hcGkudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI3ChJQbGFjZU9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciIuCg9HZXRPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI1ChBHZXRPcmRlclJlc3BvbnNlEiEKBW9yZGVyGAEgASgLMhIuc2hvcC5hcGkudjEuT3JkZXIiMAoRV2F0Y2hPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI3ChJXYXRjaE9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciJPChFMaXN0T3JkZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJYChJMaXN0T3JkZXJzUmVzcG9uc2USKQoGb3JkZXJzGAEgAygLMhkuc2hvcC5hcGkudjEuT3JkZXJTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKvAQoMT3JkZXJTdW1tYXJ5EhAKCG9yZGVyX2lkGAEgASgJEiYKBXN0YXRlGAIgASgOMhcuc2hvcC5hcGkudjEuT3JkZXJTdGF0ZRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leRISCgppdGVtX2NvdW50GAQgASgFEi0KCXBsYWNlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMQoSQ2FuY2VsT3JkZXJSZXF1ZXN0EhsKCG9yZGVyX2lkGAEgASgJQgm6SAZyBBABGEAiOAoTQ2FuY2VsT3JkZXJSZXNwb25zZRIhCgVvcmRlchgBIAEoCzISLnNob3AuYXBpLnYxLk9yZGVyIokCCgVPcmRlchIQCghvcmRlcl9pZBgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSJQoFbGluZXMYAyADKAsyFi5zaG9wLmFwaS52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSFQoNY2FuY2VsX3JlYXNvbhgFIAEoCRIcChRwYXltZW50X2luc3RydWN0aW9ucxgGIAEoCRItCgdoaXN0b3J5GAcgAygLMhwuc2hvcC5hcGkudjEuT3JkZXJUcmFuc2l0aW9uEhcKD3RyYWNraW5nX251bWJlchgIIAEoCSJhCglPcmRlckxpbmUSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcXVhbnRpdHkYAyABKAUSJwoKdW5pdF9wcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leSJpCg9PcmRlclRyYW5zaXRpb24SJgoFc3RhdGUYASABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlEi4KCmVudGVyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKv0BCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfU1RBVEVfUExBQ0VEEAESGAoUT1JERVJfU1RBVEVfUkVTRVJWRUQQAhIgChxPUkRFUl9TVEFURV9BV0FJVElOR19QQVlNRU5UEAMSGQoVT1JERVJfU1RBVEVfQ09ORklSTUVEEAQSFAoQT1JERVJfU1RBVEVfUEFJRBAFEhkKFU9SREVSX1NUQVRFX0NBTkNFTExFRBAGEhcKE09SREVSX1NUQVRFX1NISVBQRUQQBxIZChVPUkRFUl9TVEFURV9ERUxJVkVSRUQQCDKFBAoMT3JkZXJTZXJ2aWNlEmQKClBsYWNlT3JkZXISHi5zaG9wLmFwaS52MS5QbGFjZU9yZGVyUmVxdWVzdBofLnNob3AuYXBpLnYxLlBsYWNlT3JkZXJSZXNwb25zZSIVkAICsuEYDgoCCAYaCGN1c3RvbWVyEloKCEdldE9yZGVyEhwuc2hvcC5hcGkudjEuR2V0T3JkZXJSZXF1ZXN0Gh0uc2hvcC5hcGkudjEuR2V0T3JkZXJSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXISYgoKV2F0Y2hPcmRlchIeLnNob3AuYXBpLnYxLldhdGNoT3JkZXJSZXF1ZXN0Gh8uc2hvcC5hcGkudjEuV2F0Y2hPcmRlclJlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lcjABEmAKCkxpc3RPcmRlcnMSHi5zaG9wLmFwaS52MS5MaXN0T3JkZXJzUmVxdWVzdBofLnNob3AuYXBpLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXISYwoLQ2FuY2VsT3JkZXISHy5zaG9wLmFwaS52MS5DYW5jZWxPcmRlclJlcXVlc3QaIC5zaG9wLmFwaS52MS5DYW5jZWxPcmRlclJlc3BvbnNlIhGQAgKy4RgKGghjdXN0b21lchoIsuEYBAoCCANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.api.v1.PlaceOrderRequest
@@ -157,6 +157,131 @@ export const WatchOrderResponseSchema: GenMessage<WatchOrderResponse> = /*@__PUR
   messageDesc(file_shop_api_v1_order, 6);
 
 /**
+ * @generated from message shop.api.v1.ListOrdersRequest
+ */
+export type ListOrdersRequest = Message<"shop.api.v1.ListOrdersRequest"> & {
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListOrdersRequest.
+ * Use `create(ListOrdersRequestSchema)` to create a new message.
+ */
+export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 7);
+
+/**
+ * @generated from message shop.api.v1.ListOrdersResponse
+ */
+export type ListOrdersResponse = Message<"shop.api.v1.ListOrdersResponse"> & {
+  /**
+   * @generated from field: repeated shop.api.v1.OrderSummary orders = 1;
+   */
+  orders: OrderSummary[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListOrdersResponse.
+ * Use `create(ListOrdersResponseSchema)` to create a new message.
+ */
+export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 8);
+
+/**
+ * An order as the history shows it.
+ *
+ * @generated from message shop.api.v1.OrderSummary
+ */
+export type OrderSummary = Message<"shop.api.v1.OrderSummary"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: shop.api.v1.OrderState state = 2;
+   */
+  state: OrderState;
+
+  /**
+   * @generated from field: shop.type.v1.Money total = 3;
+   */
+  total?: Money | undefined;
+
+  /**
+   * Of all lines.
+   *
+   * @generated from field: int32 item_count = 4;
+   */
+  itemCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp placed_at = 5;
+   */
+  placedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.OrderSummary.
+ * Use `create(OrderSummarySchema)` to create a new message.
+ */
+export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 9);
+
+/**
+ * @generated from message shop.api.v1.CancelOrderRequest
+ */
+export type CancelOrderRequest = Message<"shop.api.v1.CancelOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.api.v1.CancelOrderRequest.
+ * Use `create(CancelOrderRequestSchema)` to create a new message.
+ */
+export const CancelOrderRequestSchema: GenMessage<CancelOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 10);
+
+/**
+ * @generated from message shop.api.v1.CancelOrderResponse
+ */
+export type CancelOrderResponse = Message<"shop.api.v1.CancelOrderResponse"> & {
+  /**
+   * @generated from field: shop.api.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.CancelOrderResponse.
+ * Use `create(CancelOrderResponseSchema)` to create a new message.
+ */
+export const CancelOrderResponseSchema: GenMessage<CancelOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 11);
+
+/**
  * @generated from message shop.api.v1.Order
  */
 export type Order = Message<"shop.api.v1.Order"> & {
@@ -200,6 +325,13 @@ export type Order = Message<"shop.api.v1.Order"> & {
    * @generated from field: repeated shop.api.v1.OrderTransition history = 7;
    */
   history: OrderTransition[];
+
+  /**
+   * The carrier's number once it is SHIPPED; empty otherwise.
+   *
+   * @generated from field: string tracking_number = 8;
+   */
+  trackingNumber: string;
 };
 
 /**
@@ -207,7 +339,7 @@ export type Order = Message<"shop.api.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 7);
+  messageDesc(file_shop_api_v1_order, 12);
 
 /**
  * @generated from message shop.api.v1.OrderLine
@@ -243,7 +375,7 @@ export type OrderLine = Message<"shop.api.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 8);
+  messageDesc(file_shop_api_v1_order, 13);
 
 /**
  * @generated from message shop.api.v1.OrderTransition
@@ -265,7 +397,7 @@ export type OrderTransition = Message<"shop.api.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 9);
+  messageDesc(file_shop_api_v1_order, 14);
 
 /**
  * @generated from enum shop.api.v1.OrderState
@@ -317,6 +449,20 @@ export const OrderState = {
    * @generated from enum value: ORDER_STATE_CANCELLED = 6;
    */
   CANCELLED: 6,
+
+  /**
+   * It has left the warehouse.
+   *
+   * @generated from enum value: ORDER_STATE_SHIPPED = 7;
+   */
+  SHIPPED: 7,
+
+  /**
+   * Final. It has arrived.
+   *
+   * @generated from enum value: ORDER_STATE_DELIVERED = 8;
+   */
+  DELIVERED: 8,
 } as const;
 
 /**
@@ -367,6 +513,26 @@ export const OrderService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchOrderRequestSchema;
     output: typeof WatchOrderResponseSchema;
+  },
+  /**
+   * The customer's orders, newest first, his own last one always among them.
+   *
+   * @generated from rpc shop.api.v1.OrderService.ListOrders
+   */
+  listOrders: {
+    methodKind: "unary";
+    input: typeof ListOrdersRequestSchema;
+    output: typeof ListOrdersResponseSchema;
+  },
+  /**
+   * Cancels an order that has not left the warehouse. FAILED_PRECONDITION once it has.
+   *
+   * @generated from rpc shop.api.v1.OrderService.CancelOrder
+   */
+  cancelOrder: {
+    methodKind: "unary";
+    input: typeof CancelOrderRequestSchema;
+    output: typeof CancelOrderResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_api_v1_order, 0);

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order.proto.
  */
 export const file_shop_order_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIi4KD0dldE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjcKEEdldE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjAKEVdhdGNoT3JkZXJSZXF1ZXN0EhsKCG9yZGVyX2lkGAEgASgJQgm6SAZyBBABGEAiOQoSV2F0Y2hPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciKYAgoFT3JkZXISEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIoCgVzdGF0ZRgDIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAUgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhUKDWNhbmNlbF9yZWFzb24YBiABKAkSHAoUcGF5bWVudF9pbnN0cnVjdGlvbnMYByABKAkSLwoHaGlzdG9yeRgIIAMoCzIeLnNob3Aub3JkZXIudjEuT3JkZXJUcmFuc2l0aW9uEg8KB3ZlcnNpb24YCSABKAQiYQoJT3JkZXJMaW5lEgsKA3NrdRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHF1YW50aXR5GAMgASgFEicKCnVuaXRfcHJpY2UYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkiawoPT3JkZXJUcmFuc2l0aW9uEigKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEi4KCmVudGVyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKskBCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfU1RBVEVfUExBQ0VEEAESGAoUT1JERVJfU1RBVEVfUkVTRVJWRUQQAhIgChxPUkRFUl9TVEFURV9BV0FJVElOR19QQVlNRU5UEAMSGQoVT1JERVJfU1RBVEVfQ09ORklSTUVEEAQSFAoQT1JERVJfU1RBVEVfUEFJRBAFEhkKFU9SREVSX1NUQVRFX0NBTkNFTExFRBAGMtcCCgxPcmRlclNlcnZpY2USewoKUGxhY2VPcmRlchIgLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXNwb25zZSIokAICsuEYIQoCCAUSEQgCEgUQgOHrFxoGEIDKte4BGghjdXN0b21lchJmCghHZXRPcmRlchIeLnNob3Aub3JkZXIudjEuR2V0T3JkZXJSZXF1ZXN0Gh8uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlc3BvbnNlIhmQAgGy4RgSEhAIAxIFEIDaxAkaBRCAhK9fElgKCldhdGNoT3JkZXISIC5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5XYXRjaE9yZGVyUmVzcG9uc2UiA5ACATABGgiy4RgECgIIAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIi4KD0dldE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjcKEEdldE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjAKEVdhdGNoT3JkZXJSZXF1ZXN0EhsKCG9yZGVyX2lkGAEgASgJQgm6SAZyBBABGEAiOQoSV2F0Y2hPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciIxChJDYW5jZWxPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI6ChNDYW5jZWxPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJlChBTaGlwT3JkZXJSZXF1ZXN0EhsKCG9yZGVyX2lkGAEgASgJQgm6SAZyBBABGEASNAoPdHJhY2tpbmdfbnVtYmVyGAIgASgJQhu6SBhyFjIUXltBLVphLXowLTktXXsxLDQwfSQiOAoRU2hpcE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjIKE0RlbGl2ZXJPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI7ChREZWxpdmVyT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiTwoRTGlzdE9yZGVyc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAQiWgoSTGlzdE9yZGVyc1Jlc3BvbnNlEisKBm9yZGVycxgBIAMoCzIbLnNob3Aub3JkZXIudjEuT3JkZXJTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKxAQoMT3JkZXJTdW1tYXJ5EhAKCG9yZGVyX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhIKCml0ZW1fY291bnQYBCABKAUSLQoJcGxhY2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAgoFT3JkZXISEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIoCgVzdGF0ZRgDIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAUgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhUKDWNhbmNlbF9yZWFzb24YBiABKAkSHAoUcGF5bWVudF9pbnN0cnVjdGlvbnMYByABKAkSLwoHaGlzdG9yeRgIIAMoCzIeLnNob3Aub3JkZXIudjEuT3JkZXJUcmFuc2l0aW9uEg8KB3ZlcnNpb24YCSABKAQSFwoPdHJhY2tpbmdfbnVtYmVyGAogASgJImEKCU9yZGVyTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRInCgp1bml0X3ByaWNlGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5ImsKD09yZGVyVHJhbnNpdGlvbhIoCgVzdGF0ZRgBIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRIuCgplbnRlcmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCr9AQoKT3JkZXJTdGF0ZRIbChdPUkRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhYKEk9SREVSX1NUQVRFX1BMQUNFRBABEhgKFE9SREVSX1NUQVRFX1JFU0VSVkVEEAISIAocT1JERVJfU1RBVEVfQVdBSVRJTkdfUEFZTUVOVBADEhkKFU9SREVSX1NUQVRFX0NPTkZJUk1FRBAEEhQKEE9SREVSX1NUQVRFX1BBSUQQBRIZChVPUkRFUl9TVEFURV9DQU5DRUxMRUQQBhIXChNPUkRFUl9TVEFURV9TSElQUEVEEAcSGQoVT1JERVJfU1RBVEVfREVMSVZFUkVEEAgy9wUKDE9yZGVyU2VydmljZRJ7CgpQbGFjZU9yZGVyEiAuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlc3BvbnNlIiiQAgKy4RghCgIIBRIRCAISBRCA4esXGgYQgMq17gEaCGN1c3RvbWVyEmYKCEdldE9yZGVyEh4uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlcXVlc3QaHy5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SWAoKV2F0Y2hPcmRlchIgLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXNwb25zZSIDkAIBMAESZwoLQ2FuY2VsT3JkZXISIS5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBoiLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXNwb25zZSIRkAICsuEYChoIY3VzdG9tZXISYgoJU2hpcE9yZGVyEh8uc2hvcC5vcmRlci52MS5TaGlwT3JkZXJSZXF1ZXN0GiAuc2hvcC5vcmRlci52MS5TaGlwT3JkZXJSZXNwb25zZSISkAICsuEYCxoJd2FyZWhvdXNlEmsKDERlbGl2ZXJPcmRlchIiLnNob3Aub3JkZXIudjEuRGVsaXZlck9yZGVyUmVxdWVzdBojLnNob3Aub3JkZXIudjEuRGVsaXZlck9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRJkCgpMaXN0T3JkZXJzEiAuc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzUmVxdWVzdBohLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1Jlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchoIsuEYBAoCCAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.PlaceOrderRequest
@@ -157,6 +157,206 @@ export const WatchOrderResponseSchema: GenMessage<WatchOrderResponse> = /*@__PUR
   messageDesc(file_shop_order_v1_order, 6);
 
 /**
+ * @generated from message shop.order.v1.CancelOrderRequest
+ */
+export type CancelOrderRequest = Message<"shop.order.v1.CancelOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.order.v1.CancelOrderRequest.
+ * Use `create(CancelOrderRequestSchema)` to create a new message.
+ */
+export const CancelOrderRequestSchema: GenMessage<CancelOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 7);
+
+/**
+ * @generated from message shop.order.v1.CancelOrderResponse
+ */
+export type CancelOrderResponse = Message<"shop.order.v1.CancelOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.CancelOrderResponse.
+ * Use `create(CancelOrderResponseSchema)` to create a new message.
+ */
+export const CancelOrderResponseSchema: GenMessage<CancelOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 8);
+
+/**
+ * @generated from message shop.order.v1.ShipOrderRequest
+ */
+export type ShipOrderRequest = Message<"shop.order.v1.ShipOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * The carrier's number, for the customer.
+   *
+   * @generated from field: string tracking_number = 2;
+   */
+  trackingNumber: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ShipOrderRequest.
+ * Use `create(ShipOrderRequestSchema)` to create a new message.
+ */
+export const ShipOrderRequestSchema: GenMessage<ShipOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 9);
+
+/**
+ * @generated from message shop.order.v1.ShipOrderResponse
+ */
+export type ShipOrderResponse = Message<"shop.order.v1.ShipOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.ShipOrderResponse.
+ * Use `create(ShipOrderResponseSchema)` to create a new message.
+ */
+export const ShipOrderResponseSchema: GenMessage<ShipOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 10);
+
+/**
+ * @generated from message shop.order.v1.DeliverOrderRequest
+ */
+export type DeliverOrderRequest = Message<"shop.order.v1.DeliverOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.order.v1.DeliverOrderRequest.
+ * Use `create(DeliverOrderRequestSchema)` to create a new message.
+ */
+export const DeliverOrderRequestSchema: GenMessage<DeliverOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 11);
+
+/**
+ * @generated from message shop.order.v1.DeliverOrderResponse
+ */
+export type DeliverOrderResponse = Message<"shop.order.v1.DeliverOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.DeliverOrderResponse.
+ * Use `create(DeliverOrderResponseSchema)` to create a new message.
+ */
+export const DeliverOrderResponseSchema: GenMessage<DeliverOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 12);
+
+/**
+ * @generated from message shop.order.v1.ListOrdersRequest
+ */
+export type ListOrdersRequest = Message<"shop.order.v1.ListOrdersRequest"> & {
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersRequest.
+ * Use `create(ListOrdersRequestSchema)` to create a new message.
+ */
+export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 13);
+
+/**
+ * @generated from message shop.order.v1.ListOrdersResponse
+ */
+export type ListOrdersResponse = Message<"shop.order.v1.ListOrdersResponse"> & {
+  /**
+   * @generated from field: repeated shop.order.v1.OrderSummary orders = 1;
+   */
+  orders: OrderSummary[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersResponse.
+ * Use `create(ListOrdersResponseSchema)` to create a new message.
+ */
+export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 14);
+
+/**
+ * An order as the history shows it.
+ *
+ * @generated from message shop.order.v1.OrderSummary
+ */
+export type OrderSummary = Message<"shop.order.v1.OrderSummary"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: shop.order.v1.OrderState state = 2;
+   */
+  state: OrderState;
+
+  /**
+   * @generated from field: shop.type.v1.Money total = 3;
+   */
+  total?: Money | undefined;
+
+  /**
+   * Of all lines.
+   *
+   * @generated from field: int32 item_count = 4;
+   */
+  itemCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp placed_at = 5;
+   */
+  placedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.OrderSummary.
+ * Use `create(OrderSummarySchema)` to create a new message.
+ */
+export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 15);
+
+/**
  * An order as its events have made it.
  *
  * @generated from message shop.order.v1.Order
@@ -216,6 +416,13 @@ export type Order = Message<"shop.order.v1.Order"> & {
    * @generated from field: uint64 version = 9;
    */
   version: bigint;
+
+  /**
+   * The carrier's number once it is SHIPPED; empty otherwise.
+   *
+   * @generated from field: string tracking_number = 10;
+   */
+  trackingNumber: string;
 };
 
 /**
@@ -223,7 +430,7 @@ export type Order = Message<"shop.order.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 7);
+  messageDesc(file_shop_order_v1_order, 16);
 
 /**
  * @generated from message shop.order.v1.OrderLine
@@ -259,7 +466,7 @@ export type OrderLine = Message<"shop.order.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 8);
+  messageDesc(file_shop_order_v1_order, 17);
 
 /**
  * @generated from message shop.order.v1.OrderTransition
@@ -281,7 +488,7 @@ export type OrderTransition = Message<"shop.order.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 9);
+  messageDesc(file_shop_order_v1_order, 18);
 
 /**
  * @generated from enum shop.order.v1.OrderState
@@ -328,11 +535,25 @@ export const OrderState = {
   PAID: 5,
 
   /**
-   * Final. Stock is given back, an authorization voided.
+   * Final. Stock is given back, an authorization voided, a capture refunded.
    *
    * @generated from enum value: ORDER_STATE_CANCELLED = 6;
    */
   CANCELLED: 6,
+
+  /**
+   * It has left the warehouse.
+   *
+   * @generated from enum value: ORDER_STATE_SHIPPED = 7;
+   */
+  SHIPPED: 7,
+
+  /**
+   * Final. It has arrived.
+   *
+   * @generated from enum value: ORDER_STATE_DELIVERED = 8;
+   */
+  DELIVERED: 8,
 } as const;
 
 /**
@@ -386,6 +607,48 @@ export const OrderService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchOrderRequestSchema;
     output: typeof WatchOrderResponseSchema;
+  },
+  /**
+   * Cancels an order that has not left the warehouse: money is given back, stock is on sale again. FAILED_PRECONDITION
+   * once it is SHIPPED; cancelling it twice is the same as once.
+   *
+   * @generated from rpc shop.order.v1.OrderService.CancelOrder
+   */
+  cancelOrder: {
+    methodKind: "unary";
+    input: typeof CancelOrderRequestSchema;
+    output: typeof CancelOrderResponseSchema;
+  },
+  /**
+   * The parcel has left: PAID becomes SHIPPED. For warehouse clerks.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ShipOrder
+   */
+  shipOrder: {
+    methodKind: "unary";
+    input: typeof ShipOrderRequestSchema;
+    output: typeof ShipOrderResponseSchema;
+  },
+  /**
+   * The parcel has arrived: SHIPPED becomes DELIVERED. For warehouse clerks.
+   *
+   * @generated from rpc shop.order.v1.OrderService.DeliverOrder
+   */
+  deliverOrder: {
+    methodKind: "unary";
+    input: typeof DeliverOrderRequestSchema;
+    output: typeof DeliverOrderResponseSchema;
+  },
+  /**
+   * The customer's orders, newest first, from the read model. Never without the customer's own last change: it waits for
+   * the read model to catch up, or reads the truth.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ListOrders
+   */
+  listOrders: {
+    methodKind: "unary";
+    input: typeof ListOrdersRequestSchema;
+    output: typeof ListOrdersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_order_v1_order, 0);
