@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type EnvironmentOptions, PROVIDER_KEY, serviceEnvironment, singleEnvironment } from "./environment.ts";
 import { accepts, isServing, isUp } from "./health.ts";
@@ -59,8 +60,11 @@ export function servicePlans(
     logFile: join(directory, "logs", `${name}.log`),
     stopTimeoutMs: SERVICE_STOP_TIMEOUT_MS,
   });
+  const present = SERVICE_NAMES.filter((name) =>
+    existsSync(new URL(`../../../services/${name}/main.ts`, import.meta.url)),
+  );
   if (topology === "multi") {
-    return SERVICE_NAMES.map((name) => ({
+    return present.map((name) => ({
       ...plan(name, `services/${name}/main.ts`),
       ports: { ...ports.services[name], ...(name === "edge" ? { public: ports.edge } : {}) },
       environment: { ...base, ...serviceEnvironment(name, environment) },
@@ -68,7 +72,7 @@ export function servicePlans(
       probe: async () => (await isServing(ports.services[name].health)) && (name !== "edge" || accepts(ports.edge)),
     }));
   }
-  const listening = SERVICE_NAMES.flatMap((name) =>
+  const listening = present.flatMap((name) =>
     Object.entries(ports.services[name]).map(([what, port]) => [`${name} ${what}`, port] as const),
   );
   return [
@@ -77,7 +81,7 @@ export function servicePlans(
       ports: { ...Object.fromEntries(listening), public: ports.edge },
       environment: { ...base, ...singleEnvironment(environment) },
       async probe() {
-        const serving = await Promise.all(SERVICE_NAMES.map((name) => isServing(ports.services[name].health)));
+        const serving = await Promise.all(present.map((name) => isServing(ports.services[name].health)));
         return serving.every(Boolean) && accepts(ports.edge);
       },
     },
