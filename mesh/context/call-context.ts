@@ -21,8 +21,19 @@ export interface CallContext {
   /** SPIFFE id of the calling service: "spiffe://weft.local/order". */
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
+  /** IP address of the caller outside, as far as our own proxies vouch for it. Known at the public edge only. */
+  readonly clientAddress?: string | undefined;
+  /** Set while withFallback() runs: what it does without the answer of a call made here. */
+  readonly fallback?: FallbackScope | undefined;
   /** OpenTelemetry's context: the current span. */
   readonly otel: Context;
+}
+
+/** A declared fallback around calls; the calls that are made in it report to it. */
+export interface FallbackScope {
+  readonly name: string;
+  /** Counts the fallback; given by the first call that is made, which knows where to count. */
+  count?: (() => void) | undefined;
 }
 
 const ambient = new AsyncLocalStorage<CallContext>();
@@ -94,6 +105,8 @@ function derive(base: CallContext | undefined, changes: Partial<CallContext>): C
     },
     peer: "peer" in changes ? changes.peer : base?.peer,
     endUser: "endUser" in changes ? changes.endUser : base?.endUser,
+    clientAddress: changes.clientAddress ?? base?.clientAddress,
+    fallback: "fallback" in changes ? changes.fallback : base?.fallback,
     otel: changes.otel ?? base?.otel ?? ROOT_CONTEXT,
   };
 }
