@@ -1,4 +1,4 @@
-import { SpanKind } from "@opentelemetry/api";
+import { SpanKind, trace } from "@opentelemetry/api";
 import { deadlineExceeded, runDetached } from "../context/call-context.ts";
 import type { Clock, Random } from "../contract/clock.ts";
 import { bounded } from "../data/bounded.ts";
@@ -68,13 +68,27 @@ export function createHandleBatch(deps: BatchDeps): HandleBatch {
     return telemetry.span(`process ${delivery.message.subject}`, { kind: SpanKind.CONSUMER, parent, attributes }, fn);
   };
 
-  const handle = async (tx: Transaction, { delivery, event }: Work): Promise<void> => {
+  /** Runs fn in a span that is linked with the publications of all events, a child of none. */
+  const inLinkedSpan = <T>(run: readonly Work[], fn: () => Promise<T>): Promise<T> => {
+    const contexts = run.map(({ delivery }) => trace.getSpanContext(telemetry.extract(delivery.traceHeaders)));
+    const links = contexts.flatMap((context) => (context === undefined ? [] : { context }));
+    const attributes = {
+      "messaging.system": "nats",
+      "messaging.consumer.group.name": consumer,
+      "messaging.batch.message_count": run.length,
+    };
+    return telemetry.span(`process ${consumer} events`, { kind: SpanKind.CONSUMER, links, attributes }, fn);
+  };
+
+  const handle = async (tx: Transaction, run: Run): Promise<void> => {
+    const [{ delivery, handler }] = run;
     const startedMs = clock.monotonic();
     const limitMs = deps.handlerTimeoutMs;
+    const events = run.map(({ event }) => event);
     // Not left to the handler: one that waits for ever on something else would stop the consumer.
     const bound = { limitMs, onLimit: () => deadlineExceeded(limitMs), onAbandon: () => {} };
     try {
-      await bounded(bound, () => event.handle(tx, event.meta));
+      await bounded(bound, () => handler.handle(tx, events));
     } catch (cause) {
       throw new HandlerFailure("the handler failed", { cause });
     } finally {
@@ -89,7 +103,10 @@ export function createHandleBatch(deps: BatchDeps): HandleBatch {
     const ids = batch.map((work) => work.event.meta.eventId);
     await transaction(async (tx) => {
       if ((await inbox.record(tx, ids)) < ids.length) throw new RepeatedEvents();
-      for (const work of batch) await inSpan(work, () => handle(tx, work));
+      for (const run of runsOf(batch)) {
+        if (run.length > 1) await inLinkedSpan(run, () => handle(tx, run));
+        else await inSpan(run[0], () => handle(tx, run));
+      }
     });
     for (const { delivery } of batch) done(delivery, "handled");
   };
@@ -101,7 +118,7 @@ export function createHandleBatch(deps: BatchDeps): HandleBatch {
       await inSpan(work, () =>
         transaction(async (tx) => {
           repeated = (await inbox.record(tx, [event.meta.eventId])) === 0;
-          if (!repeated) await handle(tx, work);
+          if (!repeated) await handle(tx, [work]);
         }),
       );
       done(delivery, repeated ? "repeated" : "handled");
@@ -183,6 +200,20 @@ export function createHandleBatch(deps: BatchDeps): HandleBatch {
     }
     await handleWork(session, await withoutExhausted(session, work));
   };
+}
+
+/** Events in a row that one call of their handler takes. */
+type Run = readonly [Work, ...Work[]];
+
+function runsOf(batch: readonly Work[]): Run[] {
+  const runs: [Work, ...Work[]][] = [];
+  for (const work of batch) {
+    const last = runs.at(-1);
+    const { handle, takes } = work.handler;
+    if (takes === "many" && last?.[0].handler.handle === handle) last.push(work);
+    else runs.push([work]);
+  }
+  return runs;
 }
 
 /** A failure that counts against the event: the handler's, unless the database was only away under it. */

@@ -1,6 +1,6 @@
 import type { JsMsg } from "@nats-io/jetstream";
-import { type DecodedEvent, decodeEvent } from "./envelope.ts";
-import type { EventHandler } from "./handler.ts";
+import { decodeEvent } from "./envelope.ts";
+import type { EventHandler, ReceivedEvent } from "./handler.ts";
 
 /** One message in hand. */
 export interface Delivery {
@@ -39,7 +39,8 @@ export function createDelivery(message: JsMsg): Delivery {
 /** A delivery that a handler understands. */
 export interface Work {
   readonly delivery: Delivery;
-  readonly event: DecodedEvent;
+  readonly event: ReceivedEvent;
+  readonly handler: EventHandler;
 }
 
 /** What is to become of a delivery: no handler wants it, it cannot be read, or it is to be handled. */
@@ -52,7 +53,7 @@ export function sortDelivery(delivery: Delivery, handlers: ReadonlyMap<string, E
   const handler = handlers.get(delivery.message.subject);
   if (handler === undefined) return { kind: "unwanted" };
   try {
-    return { kind: "work", work: { delivery, event: decodeEvent(delivery.message.data, handler) } };
+    return { kind: "work", work: { delivery, event: decodeEvent(delivery.message.data, handler), handler } };
   } catch (cause) {
     return { kind: "unreadable", cause };
   }

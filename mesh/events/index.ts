@@ -1,6 +1,6 @@
 export { type Broker, type BrokerOptions, createBroker } from "./broker.ts";
 export { type ConsumerOptions, startConsumer } from "./consumer.ts";
-export { type EventHandler, type EventMeta, onEvent } from "./handler.ts";
+export { type EventHandler, type EventMeta, onEvent, onEvents, type ReceivedEvent } from "./handler.ts";
 export { eventMigrations } from "./migrations.ts";
 export { createOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
 export { defaultDeadLetterStream, defaultEventStream, type EventStream } from "./streams.ts";
