@@ -17,13 +17,17 @@ export type ReceivedEvent<Desc extends DescMessage = DescMessage> = Desc extends
   ? { readonly message: MessageShape<Desc>; readonly meta: EventMeta }
   : never;
 
-/** What a service does on one kind of event. Made by `onEvent` and `onEvents`. */
-export interface EventHandler {
+/** One kind of event: where it comes from and how it is read. */
+export interface EventKind {
   readonly subject: string;
   /** Full name of the message type. */
   readonly type: string;
   /** @throws if the payload is no such message */
   decode(payload: Uint8Array): Message;
+}
+
+/** What a service does on one kind of event. Made by `onEvent` and `onEvents`. */
+export interface EventHandler extends EventKind {
   /** Takes events that were decoded by handlers with this same function, in the order of their arrival. */
   readonly handle: (tx: Transaction, events: readonly ReceivedEvent[]) => Promise<void>;
   /** How many events `handle` takes at once: one, or all of a batch. */
@@ -67,6 +71,35 @@ function createHandler(
   handle: EventHandler["handle"],
   takes: EventHandler["takes"],
 ): EventHandler {
+  return { ...kindOf(schema), handle, takes };
+}
+
+/** What is done on one kind of event and may be done again. Made by `onRepeatableEvent`. */
+export interface RepeatableHandler extends EventKind {
+  readonly handle: (event: ReceivedEvent) => void | Promise<void>;
+}
+
+/**
+ * Handles one kind of event outside of any transaction, for what is right however often it is done and whatever came before it: to
+ * drop a cached value, to empty a cart. For `startRepeatableConsumer` and `startBroadcast`.
+ *
+ * @throws Error if the message has no (weft.v1.event) option, or one that makes no sense
+ */
+export function onRepeatableEvent<Desc extends DescMessage>(
+  schema: Desc,
+  handle: (message: MessageShape<Desc>, meta: EventMeta) => void | Promise<void>,
+): RepeatableHandler {
+  return { ...kindOf(schema), handle: ({ message, meta }) => handle(message as MessageShape<Desc>, meta) };
+}
+
+/** Handlers by the subject that each is for. @throws Error if two are for one */
+export function bySubject<Kind extends EventKind>(handlers: readonly Kind[]): ReadonlyMap<string, Kind> {
+  const map = new Map(handlers.map((handler) => [handler.subject, handler]));
+  if (map.size < handlers.length) throw new Error("a consumer has two handlers for one subject");
+  return map;
+}
+
+function kindOf(schema: DescMessage): EventKind {
   const { subject } = readEventPolicy(schema);
-  return { subject, type: schema.typeName, decode: (payload) => fromBinary(schema, payload), handle, takes };
+  return { subject, type: schema.typeName, decode: (payload) => fromBinary(schema, payload) };
 }
