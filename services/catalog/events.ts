@@ -1,5 +1,5 @@
 import type { Outbox } from "@weft/mesh/events";
-import { PriceChangedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
+import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
 import type { CatalogEvents } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
@@ -8,6 +8,9 @@ export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEven
     async priceChanged(tx, before, after) {
       const message = { sku: after.sku, oldPrice: before.price, newPrice: after.price };
       await outbox.append(tx, PriceChangedSchema, message, { version: after.version });
+    },
+    async productUpdated(tx, { sku, name, description, category, version }) {
+      await outbox.append(tx, ProductUpdatedSchema, { sku, name, description, category }, { version });
     },
   };
 }
