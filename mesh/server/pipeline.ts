@@ -25,6 +25,8 @@ export interface IncomingCall {
   readonly peer: string | undefined;
   /** A promise at the edge, where a token must be verified first; it may reject. */
   readonly endUser: EndUser | undefined | Promise<EndUser | undefined>;
+  /** IP address of a caller outside; known at the public edge only. */
+  readonly clientAddress?: string | undefined;
   readonly cancel: CancelSource;
   /** Told the id under which logs and traces know the call. */
   readonly onTrace?: (traceId: string) => void;
@@ -163,6 +165,7 @@ function callContext(call: IncomingCall, endUser: EndUser | undefined, deadlineM
     },
     peer: call.peer,
     endUser,
+    clientAddress: call.clientAddress,
     otel,
   };
 }
@@ -197,6 +200,7 @@ function spanAttributes(call: IncomingCall): Record<string, string> {
     "rpc.system.name": "grpc",
     "rpc.method": call.policy.path,
     ...(call.peer && { "weft.peer": call.peer }),
+    ...(call.clientAddress && { "client.address": call.clientAddress }),
   };
 }
 
@@ -214,6 +218,7 @@ function log(telemetry: Telemetry, call: IncomingCall, error: ConnectError, thro
     detail: error.rawMessage,
     duration_ms: Math.round(seconds * 1e6) / 1000,
     ...(call.peer && { peer: call.peer }),
+    ...(call.clientAddress && { client_address: call.clientAddress }),
     ...(logLevel === "error" && { error: thrown }),
   });
 }
