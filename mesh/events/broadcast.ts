@@ -32,6 +32,8 @@ export interface Broadcast extends AsyncDisposable {
 const queueLengthMax = 256;
 /** After a break with more events than this the process begins anew instead of catching up. */
 const catchUpMax = 10_000;
+/** How often the server is asked whether it still knows us: a listener made while its stream is being deleted lives on, deaf. */
+const checkIntervalMs = 3_000;
 /** How long the server remembers a listener that has gone without a word. */
 const inactiveMs = 30_000;
 const failureBackoff = { initialMs: 100, maxMs: 2_000 };
@@ -100,7 +102,11 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
   const listen = async (session: BrokerSession): Promise<void> => {
     const { name } = await subscribe(session);
     const pull = startPull(await session.jetstream.consumers.get(broker.events.name, name), queueLengthMax);
-    const ends = AbortSignal.any([stopping.signal, session.lost]);
+    const deaf = new AbortController();
+    const checking = setInterval(() => {
+      session.manager.consumers.info(broker.events.name, name).catch((error: unknown) => deaf.abort(error));
+    }, checkIntervalMs);
+    const ends = AbortSignal.any([stopping.signal, session.lost, deaf.signal]);
     ends.addEventListener("abort", pull.stop);
     log.worked();
     let expected = 1;
@@ -116,7 +122,9 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
           behind = Math.max(0, behind - 1);
         }
       }
+      deaf.signal.throwIfAborted();
     } finally {
+      clearInterval(checking);
       behind = Number.POSITIVE_INFINITY;
       ends.removeEventListener("abort", pull.stop);
       await pull.end();
