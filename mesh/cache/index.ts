@@ -1,0 +1,1 @@
+export { createRedis, type RedisConnection, type RedisOptions } from "./redis.ts";
