@@ -55,6 +55,8 @@ export type ListRecommendationsResponse = Message<"shop.recommendation.v1.ListRe
   skus: string[];
 
   /**
+   * Of the first of them.
+   *
    * @generated from field: shop.recommendation.v1.RecommendationSource source = 2;
    */
   source: RecommendationSource;
@@ -112,7 +114,7 @@ export const RecommendationSourceSchema: GenEnum<RecommendationSource> = /*@__PU
  */
 export const RecommendationService: GenService<{
   /**
-   * Products bought together with one, else what is popular. Never fails for want of data.
+   * Products bought together with one, then what is popular, then a fixed list, until the page is full. Never fails for want of data.
    *
    * @generated from rpc shop.recommendation.v1.RecommendationService.ListRecommendations
    */
