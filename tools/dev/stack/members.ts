@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type EnvironmentOptions, PROVIDER_KEY, serviceEnvironment, singleEnvironment } from "./environment.ts";
 import { accepts, isServing, isUp } from "./health.ts";
@@ -60,11 +59,8 @@ export function servicePlans(
     logFile: join(directory, "logs", `${name}.log`),
     stopTimeoutMs: SERVICE_STOP_TIMEOUT_MS,
   });
-  const present = SERVICE_NAMES.filter((name) =>
-    existsSync(new URL(`../../../services/${name}/main.ts`, import.meta.url)),
-  );
   if (topology === "multi") {
-    return present.map((name) => ({
+    return SERVICE_NAMES.map((name) => ({
       ...plan(name, `services/${name}/main.ts`),
       ports: { ...ports.services[name], ...(name === "edge" ? { public: ports.edge } : {}) },
       environment: { ...base, ...serviceEnvironment(name, environment) },
@@ -72,7 +68,7 @@ export function servicePlans(
       probe: async () => (await isServing(ports.services[name].health)) && (name !== "edge" || accepts(ports.edge)),
     }));
   }
-  const listening = present.flatMap((name) =>
+  const listening = SERVICE_NAMES.flatMap((name) =>
     Object.entries(ports.services[name]).map(([what, port]) => [`${name} ${what}`, port] as const),
   );
   return [
@@ -81,7 +77,7 @@ export function servicePlans(
       ports: { ...Object.fromEntries(listening), public: ports.edge },
       environment: { ...base, ...singleEnvironment(environment) },
       async probe() {
-        const serving = await Promise.all(present.map((name) => isServing(ports.services[name].health)));
+        const serving = await Promise.all(SERVICE_NAMES.map((name) => isServing(ports.services[name].health)));
         return serving.every(Boolean) && accepts(ports.edge);
       },
     },
