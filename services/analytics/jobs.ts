@@ -1,4 +1,5 @@
-import type { Clock } from "@weft/mesh/contract";
+import { ConnectError } from "@connectrpc/connect";
+import { type Clock, errorReason } from "@weft/mesh/contract";
 import { createDueRowsWorker, type Database, type DueRowsWorker } from "@weft/mesh/data";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import {
@@ -21,6 +22,7 @@ export interface JobsDeps extends RollUpDeps, LeaderboardDeps {
 
 /** The net below wake(): a job of another instance, or what a crash has left. */
 const pollIntervalMs = 500;
+const redisRetryMs = 1_000;
 const purgeIntervalMs = 3_600_000;
 
 /**
@@ -38,8 +40,14 @@ export function startJobs(deps: JobsDeps): DueRowsWorker {
       return 0;
     },
     leaderboard: async () => {
-      await repeat(() => copyScores(deps));
-      return 0;
+      try {
+        await repeat(() => copyScores(deps));
+        return 0;
+      } catch (error) {
+        if (!(error instanceof ConnectError) || errorReason(error) !== "REDIS_UNAVAILABLE") throw error;
+        // No failure of the job's: the connection has said so, once, and the scores wait.
+        return redisRetryMs;
+      }
     },
     purge: async () => {
       await repeat(() => purge(deps));

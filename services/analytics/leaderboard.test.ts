@@ -1,21 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { ConnectError } from "@connectrpc/connect";
+import { createRedis, type RedisConnection } from "@weft/mesh/cache";
 import { errorReason } from "@weft/mesh/contract";
+import { createTelemetry } from "@weft/mesh/telemetry";
 import fc from "fast-check";
-import { Redis } from "ioredis";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startRedis, testRedisUrl } from "../../tools/dev/testing/engines.ts";
 import type { Score } from "./domain.ts";
 import { createLeaderboard } from "./leaderboard.ts";
 import type { Leaderboard } from "./usecases.ts";
 
-let redis: Redis;
+const telemetry = createTelemetry({ service: "analytics", write: () => {} });
+let redis: RedisConnection;
 let key: string;
 let leaderboard: Leaderboard;
 beforeAll(async () => {
-  redis = new Redis(await testRedisUrl());
+  redis = createRedis({ url: await testRedisUrl(), telemetry });
+  await vi.waitFor(() => expect(redis.isReady()).toBe(true));
 });
-afterAll(() => redis?.disconnect());
+afterAll(() => redis?.[Symbol.asyncDispose]());
 beforeEach(() => {
   key = `analytics-test:${randomUUID()}`;
   leaderboard = createLeaderboard({ redis, key, newName: randomUUID });
@@ -23,6 +26,7 @@ beforeEach(() => {
 
 const scores = (...pairs: [sku: string, quantity: number][]): Score[] =>
   pairs.map(([sku, quantity]) => ({ sku, quantity }));
+const keys = () => redis.run("test.keys", (commands) => commands.keys(`*${key}*`));
 async function* pages(...all: Score[][]) {
   yield* all;
 }
@@ -81,7 +85,7 @@ describe("replace()", () => {
     expect(await leaderboard.replace(disturbed(() => leaderboard.set(scores(["A", 2]))))).toBeUndefined();
     expect(await leaderboard.replace(disturbed(() => leaderboard.replace(pages(scores(["A", 3])))))).toBeUndefined();
     expect(await leaderboard.listTop(undefined, 5)).toEqual(scores(["A", 3]));
-    expect(await redis.keys(`*${key}*`)).toHaveLength(2);
+    expect(await keys()).toHaveLength(2);
   });
 
   test("shows no half-made leaderboard, not even when Redis loses it half-way", async () => {
@@ -89,7 +93,8 @@ describe("replace()", () => {
     async function* lost() {
       yield scores(["B", 1]);
       expect(await leaderboard.listTop(undefined, 5)).toEqual(scores(["A", 1]));
-      await redis.del(await redis.keys(`*${key}*`));
+      const names = await keys();
+      await redis.run("test.del", (commands) => commands.del(names));
       yield scores(["C", 1]);
     }
     expect(await leaderboard.replace(lost())).toBeUndefined();
@@ -98,21 +103,15 @@ describe("replace()", () => {
 
   test("leaves a leaderboard that does not expire", async () => {
     await leaderboard.replace(pages(scores(["A", 1])));
-    expect(await redis.ttl(`{${key}}`)).toBe(-1);
+    expect(await redis.run("test.ttl", (commands) => commands.ttl(`{${key}}`))).toBe(-1);
   });
 });
 
 test("Redis away is UNAVAILABLE", async () => {
   await using engine = await startRedis();
-  const away = new Redis(engine.url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 150 });
-  away.on("error", () => {});
-  try {
-    await engine.stop();
-    const failure = await createLeaderboard({ redis: away, key, newName: randomUUID })
-      .listTop(undefined, 1)
-      .catch(ConnectError.from);
-    expect(failure instanceof ConnectError && errorReason(failure)).toBe("REDIS_UNAVAILABLE");
-  } finally {
-    away.disconnect();
-  }
+  await engine.stop();
+  await using away = createRedis({ url: engine.url, telemetry });
+  const asked = createLeaderboard({ redis: away, key, newName: randomUUID }).listTop(undefined, 1);
+  const failure = await asked.then(() => undefined, ConnectError.from);
+  expect(failure && errorReason(failure)).toBe("REDIS_UNAVAILABLE");
 });

@@ -1,6 +1,4 @@
-import { Code } from "@connectrpc/connect";
-import { rpcError } from "@weft/mesh/contract";
-import type { Redis } from "ioredis";
+import type { RedisConnection } from "@weft/mesh/cache";
 import type { Score } from "./domain.ts";
 import type { Leaderboard } from "./usecases.ts";
 
@@ -56,7 +54,7 @@ redis.call('INCR', KEYS[2])
 return redis.call('ZCARD', KEYS[1]) - 1`;
 
 export interface LeaderboardOptions {
-  readonly redis: Redis;
+  readonly redis: Pick<RedisConnection, "run">;
   /** Where it lies: the name of the sorted set, and the start of all other names. */
   readonly key: string;
   /** A name that no other leaderboard under way has. */
@@ -72,41 +70,43 @@ export function createLeaderboard({ redis, key, newName }: LeaderboardOptions): 
   return {
     async listTop(after, limit) {
       const position = after === undefined ? [] : [-after.quantity, after.sku];
-      const flat = await asked(() => redis.eval(listScript, 1, live, limit, ...position));
+      const flat = await redis.run("analytics.listTop", (commands) =>
+        commands.eval(listScript, 1, live, limit, ...position),
+      );
       return flat === null ? undefined : toScores(flat as string[]);
     },
 
     async set(scores) {
       const pairs = scores.flatMap(({ sku, quantity }) => [-quantity, sku]);
-      return (await asked(() => redis.eval(setScript, 2, live, generation, ...pairs))) === 1;
+      return (
+        (await redis.run("analytics.setScores", (commands) =>
+          commands.eval(setScript, 2, live, generation, ...pairs),
+        )) === 1
+      );
     },
 
     async replace(scores) {
       const fresh = `{${key}}:${newName()}`;
-      const before = (await asked(() => redis.get(generation))) ?? "";
-      await asked(() => redis.zadd(fresh, 0, ""));
-      await asked(() => redis.expire(fresh, unfinishedTtlSeconds));
+      const before = (await redis.run("analytics.readGeneration", (commands) => commands.get(generation))) ?? "";
+      await redis.run("analytics.beginScores", (commands) =>
+        commands.multi().zadd(fresh, 0, "").expire(fresh, unfinishedTtlSeconds).exec(),
+      );
       for await (const page of scores) {
         const sold = page.filter(({ quantity }) => quantity > 0).flatMap(({ sku, quantity }) => [-quantity, sku]);
         for (let at = 0; at < sold.length; at += 2 * chunkLengthMax) {
-          await asked(() => redis.zadd(fresh, ...sold.slice(at, at + 2 * chunkLengthMax)));
+          await redis.run("analytics.addScores", (commands) =>
+            commands.zadd(fresh, ...sold.slice(at, at + 2 * chunkLengthMax)),
+          );
         }
       }
-      const length = await asked(() => redis.eval(replaceScript, 3, live, generation, fresh, before));
+      const length = await redis.run("analytics.publishScores", (commands) =>
+        commands.eval(replaceScript, 3, live, generation, fresh, before),
+      );
       if (typeof length === "number") return length;
-      await asked(() => redis.del(fresh));
+      await redis.run("analytics.dropScores", (commands) => commands.del(fresh));
       return undefined;
     },
   };
-}
-
-/** Asks Redis. @throws ConnectError UNAVAILABLE if it does not answer */
-async function asked<T>(command: () => Promise<T>): Promise<T> {
-  try {
-    return await command();
-  } catch (cause) {
-    throw rpcError(Code.Unavailable, "Redis does not answer", { reason: "REDIS_UNAVAILABLE", cause });
-  }
 }
 
 function toScores(flat: readonly string[]): Score[] {

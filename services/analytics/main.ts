@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { createRedis } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
-import { Redis } from "ioredis";
 import { type Config, loadConfig } from "./config.ts";
 import { analyticsHandlers, eventsMax } from "./events.ts";
 import { startJobs } from "./jobs.ts";
@@ -27,14 +27,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
   const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
-  const redis = new Redis(config.redisUrl, {
-    autoResendUnfulfilledCommands: false,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: 150,
-  });
-  redis.on("error", () => {});
-  resources.defer(() => redis.disconnect());
+  const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
 
   const scores = createScoreStore(database);
   const leaderboard = createLeaderboard({ redis, key: "analytics:top_products", newName: randomUUID });

@@ -1,4 +1,4 @@
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type Clock, rpcError } from "@weft/mesh/contract";
 import type { Database, Transaction } from "@weft/mesh/data";
 import type { Logger } from "@weft/mesh/telemetry";
@@ -200,7 +200,8 @@ export async function listTopProducts(
 ): Promise<{ products: Score[]; next?: Score | undefined; degraded: boolean }> {
   const size = pageSize || pageSizeDefault;
   const copied = await leaderboard.listTop(after, size + 1).catch((error: unknown) => {
-    logger.debug("the leaderboard is away", { error });
+    // A Redis that is away says so elsewhere, and not once a page.
+    logger[error instanceof ConnectError ? "debug" : "error"]("cannot read the leaderboard", { error });
     return undefined;
   });
   const found = copied ?? (await scores.listTop(after, size + 1));
