@@ -140,6 +140,20 @@ test("the leaderboard: pages, cancellations, a Redis that is stopped or flushed,
   expect(await topProducts()).toEqual(database);
 });
 
+test("a frozen Redis: the database answers, within the deadline", async () => {
+  mesh.redis.kill("SIGSTOP");
+  try {
+    for (let i = 0; i < 8; i += 1) {
+      const startedMs = performance.now();
+      expect(await topProducts()).toMatchObject({ degraded: true });
+      expect(performance.now() - startedMs).toBeLessThan(450);
+    }
+  } finally {
+    mesh.redis.kill("SIGCONT");
+  }
+  await vi.waitFor(async () => expect((await topProducts()).degraded).toBe(false), patience);
+});
+
 test("bad input is refused, naming the field", async () => {
   const at = (ms: number) => timestampFromMs(ms);
   const currencyCode = "EUR";
