@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 INSTALLED := node_modules/.package-lock.json
 
 $(INSTALLED): package-lock.json
+	@sh tools/dev/system-libraries.sh
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $(INSTALLED)
 

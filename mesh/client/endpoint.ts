@@ -1,10 +1,15 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import type { EndUser } from "../context/call-context.ts";
 
+/** What Headers can be made from; undefined for none. */
+export type HeadersInput = ConstructorParameters<typeof Headers>[0];
+
 /** One attempt of a call, ready to leave. */
 export interface Attempt {
-  /** Request metadata, trace context included. */
-  readonly headers: Headers;
+  /** Request metadata as the caller gave it. */
+  readonly headers: HeadersInput;
+  /** The trace context, as headers. */
+  readonly trace: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; Infinity if there is none. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;

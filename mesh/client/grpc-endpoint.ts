@@ -6,7 +6,7 @@ import {
   type ChannelOptions,
   Client,
   type ClientDuplexStream,
-  type Metadata,
+  Metadata,
   type ServiceError,
   type StatusObject,
 } from "@grpc/grpc-js";
@@ -14,7 +14,7 @@ import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
 import { rpcError } from "../contract/errors.ts";
 import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
-import type { Attempt, Endpoint } from "./endpoint.ts";
+import type { Attempt, Endpoint, UnaryAnswer } from "./endpoint.ts";
 
 /** Bounds and habits of one connection. */
 const channelOptions: ChannelOptions = {
@@ -49,7 +49,7 @@ export function createGrpcEndpoint(address: string, service: string, credentials
     address,
     unary: (method, input, attempt) =>
       new Promise((resolve, reject) => {
-        let header = new Headers();
+        let header: Metadata | undefined;
         let message: MessageShape<typeof method.output>;
         const call = client.makeUnaryRequest(
           pathOf(method),
@@ -66,11 +66,11 @@ export function createGrpcEndpoint(address: string, service: string, credentials
         );
         const unlink = cancelOn(attempt.signal, call);
         call.on("metadata", (metadata: Metadata) => {
-          header = toHeaders(metadata);
+          header = metadata;
         });
         // A good answer's trailers come after the callback, with the status.
         call.on("status", (status: StatusObject) => {
-          if (status.code === 0) resolve({ message, header, trailer: toHeaders(status.metadata) });
+          if (status.code === 0) resolve(new GrpcAnswer(message, header, status.metadata));
         });
       }),
     async stream(method, inputs, attempt) {
@@ -96,6 +96,25 @@ export function createGrpcEndpoint(address: string, service: string, credentials
     },
     close: () => client.close(),
   };
+}
+
+/** An answer whose metadata become Headers when somebody asks, which few do. */
+class GrpcAnswer<O extends DescMessage> implements UnaryAnswer<O> {
+  readonly message: MessageShape<O>;
+  readonly #header: Metadata | undefined;
+  readonly #trailer: Metadata;
+
+  constructor(message: MessageShape<O>, header: Metadata | undefined, trailer: Metadata) {
+    this.message = message;
+    this.#header = header;
+    this.#trailer = trailer;
+  }
+  get header(): Headers {
+    return this.#header ? toHeaders(this.#header) : new Headers();
+  }
+  get trailer(): Headers {
+    return toHeaders(this.#trailer);
+  }
 }
 
 /** The response's headers; fails if the call fails before they come. */
@@ -148,7 +167,8 @@ function encode<Desc extends DescMessage>(schema: Desc, message: MessageShape<De
 }
 
 function metadataOf(attempt: Attempt): Metadata {
-  const metadata = toMetadata(attempt.headers);
+  const metadata = attempt.headers ? toMetadata(new Headers(attempt.headers)) : new Metadata();
+  for (const [name, value] of Object.entries(attempt.trace)) metadata.set(name, value);
   if (attempt.endUser) metadata.set(endUserHeader, formatEndUser(attempt.endUser));
   return metadata;
 }

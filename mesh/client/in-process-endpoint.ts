@@ -17,8 +17,8 @@ export function createInProcessEndpoint(network: InProcessNetwork, service: stri
     if (found === undefined) throw rpcError(Code.Unavailable, `${service} is not running in this process`);
     return found;
   };
-  const callOf = ({ headers, deadlineMs, endUser }: Attempt, cancel: CancelSource) => ({
-    headers,
+  const callOf = ({ headers, trace, deadlineMs, endUser }: Attempt, cancel: CancelSource) => ({
+    headers: withTrace(new Headers(headers), trace),
     deadlineMs,
     endUser,
     peer,
@@ -44,6 +44,11 @@ export function createInProcessEndpoint(network: InProcessNetwork, service: stri
     },
     close: () => undefined,
   };
+}
+
+function withTrace(headers: Headers, trace: Attempt["trace"]): Headers {
+  for (const [name, value] of Object.entries(trace)) headers.set(name, value);
+  return headers;
 }
 
 /** Passes the caller's cancellation on; returns how to stop doing so. */

@@ -1,10 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Attributes, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, type Span, SpanKind } from "@opentelemetry/api";
 import { currentCall, currentOtelContext, runAs } from "../context/call-context.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
-import { failSpan, type Telemetry } from "../telemetry/telemetry.ts";
+import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 
 /** One outgoing call under observation. */
 export interface ObservedCall {
@@ -32,7 +32,7 @@ export function createClientObserver(telemetry: Telemetry, clock: Clock = system
     const startedAt = clock.monotonic();
     const attributes: Attributes = { "rpc.system.name": "grpc", "rpc.method": path, "server.address": target };
     const span = telemetry.startSpan(path, { kind: SpanKind.CLIENT, attributes });
-    const otel = trace.setSpan(currentOtelContext(), span);
+    const otel = withSpan(currentOtelContext(), span);
     let ended = false;
     return {
       run: (fn) => runAs({ otel }, fn),

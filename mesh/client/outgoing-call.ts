@@ -4,6 +4,7 @@ import { currentCall, deadlineExceeded, type EndUser } from "../context/call-con
 import type { Clock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
+import type { HeadersInput } from "./endpoint.ts";
 
 /** A call as the ambient context and the contract shape it, before its first attempt. */
 export interface OutgoingCall {
@@ -12,7 +13,7 @@ export interface OutgoingCall {
   readonly deadlineMs: number;
   /** Aborts when the ambient call or the call's own signal does. */
   readonly signal: AbortSignal | undefined;
-  readonly headers: Headers;
+  readonly headers: HeadersInput;
   readonly endUser: EndUser | undefined;
 }
 
@@ -40,7 +41,7 @@ export function prepareCall(
   options: {
     readonly signal: AbortSignal | undefined;
     readonly timeoutMs: number | undefined;
-    readonly headers: ConstructorParameters<typeof Headers>[0];
+    readonly headers: HeadersInput;
   },
   clock: Clock,
 ): OutgoingCall {
@@ -58,7 +59,7 @@ export function prepareCall(
     policy,
     deadlineMs,
     signal: either(ambient?.signal, options.signal),
-    headers: new Headers(options.headers),
+    headers: options.headers,
     endUser: ambient?.endUser,
   };
 }

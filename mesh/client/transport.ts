@@ -2,10 +2,11 @@ import {
   create,
   type DescMessage,
   type DescMethodUnary,
+  type DescService,
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
+import type { Transport, UnaryResponse } from "@connectrpc/connect";
 import type { Clock, Random } from "../contract/clock.ts";
 import { isRetryable, retryAfter } from "../resilience/retry.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -30,10 +31,9 @@ export function createMeshTransport(options: TransportOptions): Transport {
   const { target, policyOf, observe, telemetry, clock, random } = options;
 
   const attemptOf = (call: OutgoingCall): Attempt => {
-    const headers = new Headers(call.headers);
-    for (const [name, value] of Object.entries(telemetry.inject())) headers.set(name, value);
+    const { headers, signal, endUser } = call;
     const limit = clock.now() + (call.policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-    return { headers, deadlineMs: Math.min(call.deadlineMs, limit), signal: call.signal, endUser: call.endUser };
+    return { headers, trace: telemetry.inject(), deadlineMs: Math.min(call.deadlineMs, limit), signal, endUser };
   };
 
   const sendUnary = async <I extends DescMessage, O extends DescMessage>(
@@ -43,11 +43,11 @@ export function createMeshTransport(options: TransportOptions): Transport {
     observed: ObservedCall,
   ): Promise<UnaryAnswer<O>> => {
     let last: Endpoint | undefined;
-    const attempt = async (): Promise<UnaryAnswer<O>> => {
+    const attempt = (): Promise<UnaryAnswer<O>> => {
       requireTimeLeft(call, clock);
       const { endpoint, breaker } = target.pick(call.policy.path, last);
       last = endpoint;
-      return await breaker.execute(() => endpoint.unary(method, input, attemptOf(call)));
+      return breaker.execute(() => endpoint.unary(method, input, attemptOf(call)));
     };
     try {
       return await attempt();
@@ -68,7 +68,7 @@ export function createMeshTransport(options: TransportOptions): Transport {
         const request = create(method.input, input);
         const answer = await observed.run(() => sendUnary(method, request, call, observed));
         observed.end();
-        return { stream: false, service: method.parent, method, ...answer };
+        return new AnsweredCall(method, answer);
       } catch (error) {
         observed.end(error);
         throw error;
@@ -91,6 +91,29 @@ export function createMeshTransport(options: TransportOptions): Transport {
       }
     },
   };
+}
+
+/** An answer as Connect takes it. Its Headers are made when they are asked for, which is seldom. */
+class AnsweredCall<I extends DescMessage, O extends DescMessage> implements UnaryResponse<I, O> {
+  readonly stream = false;
+  readonly method: DescMethodUnary<I, O>;
+  readonly message: MessageShape<O>;
+  readonly #answer: UnaryAnswer<O>;
+
+  constructor(method: DescMethodUnary<I, O>, answer: UnaryAnswer<O>) {
+    this.method = method;
+    this.message = answer.message;
+    this.#answer = answer;
+  }
+  get service(): DescService {
+    return this.method.parent;
+  }
+  get header(): Headers {
+    return this.#answer.header;
+  }
+  get trailer(): Headers {
+    return this.#answer.trailer;
+  }
 }
 
 async function* created<Desc extends DescMessage>(

@@ -1,10 +1,11 @@
 import { type CallContext, runInContext } from "./call-context.ts";
 
 /**
- * Runs every step of an async iterable inside a context. An async generator made inside AsyncLocalStorage.run but
- * iterated outside has no store, and a stream's handler is iterated by the server, outside.
+ * Runs every step of an async iterable inside a context, undefined for none. An async generator has the store of whoever
+ * iterates it, not of whoever made it: a stream's handler is iterated by the server, which has none, and a caller's
+ * messages in the same process by the handler, which has another.
  */
-export function inContext<T>(context: CallContext, iterable: AsyncIterable<T>): AsyncIterable<T> {
+export function inContext<T>(context: CallContext | undefined, iterable: AsyncIterable<T>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]() {
       const iterator = runInContext(context, () => iterable[Symbol.asyncIterator]());

@@ -64,14 +64,14 @@ export function requireEndUser(): EndUser {
   return endUser;
 }
 
-/** Runs fn inside the given context. */
-export function runInContext<T>(context: CallContext, fn: () => T): T {
-  return ambient.run(context, fn);
+/** Runs fn inside the given context; undefined for none. */
+export function runInContext<T>(context: CallContext | undefined, fn: () => T): T {
+  return context === undefined ? ambient.exit(fn) : ambient.run(context, fn);
 }
 
 /** Runs fn with parts of the context replaced. */
 export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
-  return ambient.run(derive(ambient.getStore(), changes), fn);
+  return ambient.run(new DerivedContext(ambient.getStore(), changes), fn);
 }
 
 /**
@@ -80,12 +80,12 @@ export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
  */
 export async function runDetached<T>(options: { readonly timeoutMs: number }, fn: () => Promise<T>): Promise<T> {
   const source = new CancelSource();
-  const timer = setTimeout(() => source.cancel(deadlineExceeded(options.timeoutMs)), options.timeoutMs);
+  const callOff = source.cancelAfter(options.timeoutMs, () => deadlineExceeded(options.timeoutMs));
   const changes = { deadlineMs: Date.now() + options.timeoutMs, signal: source.signal };
   try {
     return await runAs(changes, fn);
   } finally {
-    clearTimeout(timer);
+    callOff();
   }
 }
 
@@ -95,20 +95,33 @@ export function deadlineExceeded(timeoutMs?: number): Error {
   return rpcError(Code.DeadlineExceeded, `the deadline${within} has passed`);
 }
 
-function derive(base: CallContext | undefined, changes: Partial<CallContext>): CallContext {
-  return {
-    method: changes.method ?? base?.method ?? "",
-    deadlineMs: changes.deadlineMs ?? base?.deadlineMs ?? Number.POSITIVE_INFINITY,
-    // A getter: the signal is made when somebody asks for it, which most handlers never do.
-    get signal() {
-      return changes.signal ?? base?.signal ?? neverAborted;
-    },
-    peer: "peer" in changes ? changes.peer : base?.peer,
-    endUser: "endUser" in changes ? changes.endUser : base?.endUser,
-    clientAddress: changes.clientAddress ?? base?.clientAddress,
-    fallback: "fallback" in changes ? changes.fallback : base?.fallback,
-    otel: changes.otel ?? base?.otel ?? ROOT_CONTEXT,
-  };
+/** A context with parts of it replaced. */
+class DerivedContext implements CallContext {
+  readonly method: string;
+  readonly deadlineMs: number;
+  readonly peer: string | undefined;
+  readonly endUser: EndUser | undefined;
+  readonly clientAddress: string | undefined;
+  readonly fallback: FallbackScope | undefined;
+  readonly otel: Context;
+  readonly #base: CallContext | undefined;
+  readonly #changes: Partial<CallContext>;
+
+  constructor(base: CallContext | undefined, changes: Partial<CallContext>) {
+    this.method = changes.method ?? base?.method ?? "";
+    this.deadlineMs = changes.deadlineMs ?? base?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    this.peer = "peer" in changes ? changes.peer : base?.peer;
+    this.endUser = "endUser" in changes ? changes.endUser : base?.endUser;
+    this.clientAddress = changes.clientAddress ?? base?.clientAddress;
+    this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
+    this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
+    this.#base = base;
+    this.#changes = changes;
+  }
+  /** Made when somebody asks for it, which most handlers never do. */
+  get signal(): AbortSignal {
+    return this.#changes.signal ?? this.#base?.signal ?? neverAborted;
+  }
 }
 
 const neverAborted = new AbortController().signal;

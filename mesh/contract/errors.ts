@@ -51,6 +51,12 @@ export function retryDelayMs(error: ConnectError): number | undefined {
   return delay === undefined ? undefined : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
 }
 
+/** Why a call was cancelled: the signal's reason where that is an error of ours, a passed deadline say, else CANCELLED. */
+export function cancellation(signal: AbortSignal): ConnectError {
+  const { reason } = signal;
+  return reason instanceof ConnectError ? reason : rpcError(Code.Canceled, "the call was cancelled", { cause: reason });
+}
+
 /** What a status means to the mesh: DESIGN.md's table, kept in one place. */
 export interface StatusMeaning {
   /** Another attempt may succeed (if the method is idempotent, in budget and in time). */
@@ -83,7 +89,12 @@ export function meaningOf(code: Code): StatusMeaning {
   }
 }
 
-/** Milliseconds as google.protobuf.Duration. */
+/** Milliseconds as google.protobuf.Duration, to the nanosecond. */
 export function toDuration(ms: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(Math.trunc(ms / 1000)), nanos: Math.round((ms % 1000) * 1e6) };
+  const seconds = Math.trunc(ms / 1000);
+  const nanos = Math.round((ms - seconds * 1000) * 1e6);
+  // What rounds up to a whole second is one.
+  return Math.abs(nanos) < 1e9
+    ? { seconds: BigInt(seconds), nanos }
+    : { seconds: BigInt(seconds + nanos / 1e9), nanos: 0 };
 }

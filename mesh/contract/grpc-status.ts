@@ -5,6 +5,13 @@ import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 /** The metadata key of google.rpc.Status, error details included. */
 export const statusDetailsKey = "grpc-status-details-bin";
 
+/**
+ * What travels of a message and of details. Both go as trailers, of which a peer need not take more than 8 KiB in all
+ * (gRPC's own default); a larger block breaks the stream and hides the status.
+ */
+const messageLengthMax = 512;
+const detailsBytesMax = 4_096;
+
 const names = [
   "OK",
   "CANCELLED",
@@ -30,15 +37,35 @@ export function statusName(code: Code | 0): string {
   return names[code] ?? "UNKNOWN";
 }
 
-/** An error's details as an encoded google.rpc.Status; undefined if it has none. */
+/** An error's message as grpc-message can carry it: well-formed Unicode, cut at 512 characters. */
+export function statusMessage(error: ConnectError): string {
+  const { rawMessage } = error;
+  const cut = rawMessage.length > messageLengthMax ? `${rawMessage.slice(0, messageLengthMax - 3)}...` : rawMessage;
+  return cut.toWellFormed();
+}
+
+/** An error's details as an encoded google.rpc.Status; undefined if it has none. Those that find no room are left out. */
 export function encodeStatusDetails(error: ConnectError): Uint8Array | undefined {
   if (error.details.length === 0) return undefined;
-  const details = error.details.map((detail) =>
-    "desc" in detail
-      ? { typeUrl: typeUrl(detail.desc.typeName), value: toBinary(detail.desc, create(detail.desc, detail.value)) }
-      : { typeUrl: typeUrl(detail.type), value: detail.value },
-  );
-  return toBinary(StatusSchema, create(StatusSchema, { code: error.code, message: error.rawMessage, details }));
+  const details: { typeUrl: string; value: Uint8Array }[] = [];
+  let bytes = 0;
+  for (const detail of error.details) {
+    const encoded = encodeDetail(detail);
+    if (encoded === undefined || bytes + encoded.value.length > detailsBytesMax) continue;
+    bytes += encoded.value.length;
+    details.push(encoded);
+  }
+  return toBinary(StatusSchema, create(StatusSchema, { code: error.code, message: statusMessage(error), details }));
+}
+
+function encodeDetail(detail: ConnectError["details"][number]): { typeUrl: string; value: Uint8Array } | undefined {
+  if ("type" in detail) return { typeUrl: typeUrl(detail.type), value: detail.value };
+  try {
+    return { typeUrl: typeUrl(detail.desc.typeName), value: toBinary(detail.desc, create(detail.desc, detail.value)) };
+  } catch {
+    // Our own broken detail must not hide the status either.
+    return undefined;
+  }
 }
 
 /** An error from the parts of a gRPC status. Details that cannot be decoded are left out. */

@@ -26,8 +26,8 @@ export function readInteger(
   bounds: { readonly min: number; readonly max: number; readonly fallback?: number },
 ): number {
   const text = readString(env, name, bounds.fallback?.toString());
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
+  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= bounds.min && value <= bounds.max)) {
     throw new SettingError(`${name}=${text} is not a whole number from ${bounds.min} to ${bounds.max}`);
   }
   return value;

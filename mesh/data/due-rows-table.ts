@@ -82,12 +82,16 @@ export async function giveAllBack({ name, database, table, owner }: DueRowsTable
   await database.execute(`${name}.giveAllBack`, sql, [owner]);
 }
 
-/** How many rows are due, and since when the oldest. */
+/** Due rows are counted up to here. */
+const backlogCountMax = 100_000;
+
+/** How many rows are due, up to backlogCountMax, and since when the oldest. */
 export async function readBacklog(
   { name, database, table }: DueRowsTable,
   now: Date,
 ): Promise<{ count: number; oldest: Date | undefined }> {
-  const sql = `SELECT COUNT(*) AS count, MIN(next_attempt_at) AS oldest FROM ${table} WHERE next_attempt_at <= ?`;
+  const sql = `SELECT COUNT(*) AS count, MIN(next_attempt_at) AS oldest FROM
+    (SELECT next_attempt_at FROM ${table} WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${backlogCountMax}) AS due`;
   const [row] = await database.query<{ count: string; oldest: Date | null }>(`${name}.selectBacklog`, sql, [now]);
   return { count: Number(row?.count ?? 0), oldest: row?.oldest ?? undefined };
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -42,6 +43,31 @@ test("retryAfter() stops at the deadline", async () => {
 test("retryAfter() waits at least as long as the server asks", async () => {
   const { delays } = await waits(() => 0, Number.POSITIVE_INFINITY, away({ retryDelayMs: 700 }));
   expect(delays).toEqual([700, 700, 700]);
+});
+
+test("retryAfter() ends at once when its caller leaves during a wait, and makes no further attempt", async () => {
+  const abort = new AbortController();
+  let attempts = 0;
+  const error = away({ retryDelayMs: 1_000 });
+  const options = { policy, deadlineMs: Number.POSITIVE_INFINITY, signal: abort.signal };
+  const outcome = retryAfter(error, options, async () => {
+    attempts += 1;
+    throw abort.signal.reason;
+  }).catch((thrown: unknown) => thrown);
+  await vi.advanceTimersByTimeAsync(100);
+  abort.abort();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await Promise.race([outcome, "still waiting"])).toMatchObject({ code: Code.Canceled });
+  expect(attempts).toBe(0);
+});
+
+test("retryAfter() leaves no listener on the signal of a call that has ended", async () => {
+  const { signal } = new AbortController();
+  const options = { policy, deadlineMs: Number.POSITIVE_INFINITY, signal };
+  const outcome = retryAfter(away(), options, async () => "here");
+  await vi.runAllTimersAsync();
+  await outcome;
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 test("retryAfter() returns the first answer that comes", async () => {

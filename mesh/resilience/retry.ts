@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { DelegateBackoff, handleWhen, retry } from "cockatiel";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
-import { errorReason, meaningOf, retryDelayMs } from "../contract/errors.ts";
+import { cancellation, errorReason, meaningOf, retryDelayMs } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/policy.ts";
 import { breakerOpenReason } from "./breaker.ts";
 
@@ -22,7 +22,7 @@ export interface RetryOptions {
  *
  * @param firstError of attempt 1
  * @param attempt makes attempt n, from 2
- * @throws the last attempt's error
+ * @throws the last attempt's error, or why the signal was aborted, at once
  */
 export async function retryAfter<T>(
   firstError: unknown,
@@ -46,10 +46,23 @@ export async function retryAfter<T>(
       return delayMs;
     }),
   });
-  return await loop.execute(
+  const outcome = loop.execute(
     (context) => (context.attempt === 0 ? Promise.reject(firstError) : attempt(context.attempt + 1)),
     options.signal,
   );
+  return await orAborted(outcome, options.signal);
+}
+
+/** cockatiel sits out a wait whose caller has left; whoever called does not. */
+function orAborted<T>(outcome: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return outcome;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(cancellation(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const unlink = (): void => signal.removeEventListener("abort", abort);
+    outcome.then(resolve, reject).finally(unlink);
+  });
 }
 
 /**

@@ -17,7 +17,7 @@ import { deadlineExceeded } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { endUserHeader, parseEndUser } from "../context/end-user-header.ts";
 import { rpcError } from "../contract/errors.ts";
-import { encodeStatusDetails, statusDetailsKey } from "../contract/grpc-status.ts";
+import { encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import { CallHandlerContext } from "./handler-context.ts";
@@ -100,22 +100,28 @@ function unaryHandler(route: Route, options: GrpcServerOptions): handleUnaryCall
   const { pipeline, peerOf } = options;
   return (call, callback) => {
     const incoming = incomingCall(route, call, peerOf);
+    const unlink = cancelOn(call, incoming);
     let handlerContext: CallHandlerContext | undefined;
     const answer = pipeline.unary(
       incoming,
       () => decode(route, call.request),
-      (input, context) => {
-        handlerContext = new CallHandlerContext(route.method, incoming.headers, context);
-        return invokeUnary(route.spec, input, handlerContext);
+      // Encoded here: an answer that is no valid message is an error like any other.
+      async (input, context) => {
+        handlerContext = new CallHandlerContext(route.method, incoming, context);
+        return encode(route, await invokeUnary(route.spec, input, handlerContext));
       },
     );
     answer.then(
       (output) => {
+        unlink();
         if (handlerContext?.sentHeader) call.sendMetadata(toMetadata(handlerContext.sentHeader));
         const trailer = handlerContext?.sentTrailer;
-        callback(null, encode(route, output), trailer && toMetadata(trailer));
+        callback(null, output, trailer && toMetadata(trailer));
       },
-      (error: unknown) => callback(toServiceError(error)),
+      (error: unknown) => {
+        unlink();
+        callback(toServiceError(error));
+      },
     );
   };
 }
@@ -124,9 +130,10 @@ function streamHandler(route: Route, options: GrpcServerOptions): handleBidiStre
   const { pipeline, peerOf } = options;
   return (call) => {
     const incoming = incomingCall(route, call, peerOf);
+    cancelOn(call, incoming);
     let handlerContext: CallHandlerContext | undefined;
     const outputs = pipeline.stream(incoming, readInputs(route, call), (inputs, context) => {
-      handlerContext = new CallHandlerContext(route.method, incoming.headers, context);
+      handlerContext = new CallHandlerContext(route.method, incoming, context);
       return invokeStream(route.spec, inputs, handlerContext);
     });
     writeOutputs(route, call, outputs, () => handlerContext).catch((error: unknown) => {
@@ -177,26 +184,33 @@ async function* readInputs(route: Route, call: ServerDuplexStream<Buffer, Buffer
 }
 
 function incomingCall(route: Route, call: AnyCall, peerOf: PeerOf): IncomingCall {
-  const cancel = new CancelSource();
   const deadline = call.getDeadline();
-  const deadlineMs = typeof deadline === "number" ? deadline : deadline.getTime();
-  const emitter: EventEmitter = call;
-  emitter.on("cancelled", () => {
-    cancel.cancel(
-      Date.now() >= deadlineMs ? deadlineExceeded() : rpcError(Code.Canceled, "the caller cancelled the call"),
-    );
-  });
-  const headers = toHeaders(call.metadata);
   const peer = peerOf(call);
+  const header = (name: string): string | null => call.metadata.get(name)[0]?.toString() ?? null;
+  let headers: Headers | undefined;
   return {
     method: route.method,
     policy: route.policy,
-    headers,
-    deadlineMs,
+    header,
+    get headers() {
+      headers ??= toHeaders(call.metadata);
+      return headers;
+    },
+    deadlineMs: typeof deadline === "number" ? deadline : deadline.getTime(),
     peer,
-    endUser: peer === undefined ? undefined : parseEndUser(headers.get(endUserHeader)),
-    cancel,
+    endUser: peer === undefined ? undefined : parseEndUser(header(endUserHeader)),
+    cancel: new CancelSource(),
   };
+}
+
+/** Cancels a call whose caller leaves; returns how to stop, since grpc-js tells the same of a call that has ended well. */
+function cancelOn(call: EventEmitter, { cancel, deadlineMs }: IncomingCall): () => void {
+  const onCancelled = (): void =>
+    cancel.cancel(
+      Date.now() >= deadlineMs ? deadlineExceeded() : rpcError(Code.Canceled, "the caller cancelled the call"),
+    );
+  call.on("cancelled", onCancelled);
+  return () => call.off("cancelled", onCancelled);
 }
 
 function decode(route: Route, buffer: Buffer): Input {
@@ -222,5 +236,6 @@ function toServiceError(error: unknown): Error & { code: number; details: string
   const metadata = new Metadata();
   const details = encodeStatusDetails(visible);
   if (details) metadata.set(statusDetailsKey, Buffer.from(details));
-  return Object.assign(new Error(visible.rawMessage), { code: visible.code, details: visible.rawMessage, metadata });
+  const message = statusMessage(visible);
+  return Object.assign(new Error(message), { code: visible.code, details: message, metadata });
 }

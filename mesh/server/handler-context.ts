@@ -5,22 +5,25 @@ import type { CallContext } from "../context/call-context.ts";
 /** What Connect hands to a handler, without the timer and the headers that most handlers never ask for. */
 export class CallHandlerContext implements HandlerContext {
   readonly method: DescMethod;
-  readonly requestHeader: Headers;
   readonly requestMethod = "POST";
   readonly protocolName = "grpc";
+  readonly #request: { readonly headers: Headers };
   readonly #call: CallContext;
   #values: ContextValues | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
 
-  constructor(method: DescMethod, requestHeader: Headers, call: CallContext) {
+  constructor(method: DescMethod, request: { readonly headers: Headers }, call: CallContext) {
     this.method = method;
-    this.requestHeader = requestHeader;
+    this.#request = request;
     this.#call = call;
   }
 
   get service(): DescService {
     return this.method.parent;
+  }
+  get requestHeader(): Headers {
+    return this.#request.headers;
   }
   get signal(): AbortSignal {
     return this.#call.signal;

@@ -12,7 +12,7 @@ export function createInProcessServer(routes: ReadonlyMap<string, Route>, pipeli
     const path = `${call.method.parent.typeName}/${call.method.name}`;
     const route = routes.get(path);
     if (route === undefined) throw rpcError(Code.Unimplemented, `this service has no method ${path}`);
-    return { route, incoming: { ...call, policy: route.policy } };
+    return { route, incoming: { ...call, header: (name) => call.headers.get(name), policy: route.policy } };
   };
   return {
     async unary(call, input) {
@@ -22,7 +22,7 @@ export function createInProcessServer(routes: ReadonlyMap<string, Route>, pipeli
         incoming,
         () => input,
         (received, ambient) => {
-          context = new CallHandlerContext(route.method, call.headers, ambient);
+          context = new CallHandlerContext(route.method, call, ambient);
           return invokeUnary(route.spec, received, context);
         },
       );
@@ -31,7 +31,7 @@ export function createInProcessServer(routes: ReadonlyMap<string, Route>, pipeli
     stream(call, inputs) {
       const { route, incoming } = find(call);
       return pipeline.stream(incoming, inputs, (received, ambient) =>
-        invokeStream(route.spec, received, new CallHandlerContext(route.method, call.headers, ambient)),
+        invokeStream(route.spec, received, new CallHandlerContext(route.method, call, ambient)),
       );
     },
   };

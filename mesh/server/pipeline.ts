@@ -19,6 +19,8 @@ export interface IncomingCall {
   readonly method: DescMethod;
   readonly policy: MethodPolicy;
   readonly headers: Headers;
+  /** One header's value: most calls need few of them, and Headers are dear to make. */
+  readonly header: (name: string) => string | null;
   /** The caller's deadline, milliseconds since the epoch; Infinity if it named none. */
   readonly deadlineMs: number;
   /** SPIFFE id of the caller, as its certificate proves. */
@@ -67,14 +69,17 @@ interface OpenCall {
 export function createServerPipeline(options: ServerPipelineOptions): ServerPipeline {
   const { telemetry, validate, clock = systemClock } = options;
   const duration = createDurationHistogram(telemetry.meter, "rpc.server.call.duration", "Calls handled");
-  const active = telemetry.meter.createUpDownCounter("weft.server.active_calls", { description: "Calls in hand" });
+  let active = 0;
+  telemetry.meter
+    .createObservableUpDownCounter("weft.server.active_calls", { description: "Calls in hand" })
+    .addCallback((result) => result.observe(active));
 
   const open = (call: IncomingCall): OpenCall => {
     const { policy, cancel } = call;
     const startedAt = clock.monotonic();
     const now = clock.now();
     const deadlineMs = Math.min(call.deadlineMs, now + policy.timeoutMs);
-    const parent = telemetry.extract(traceHeaders(call.headers));
+    const parent = telemetry.extract(traceHeaders(call));
     // Probes ask every few seconds: their spans would bury everybody else's.
     const span = policy.path.startsWith("grpc.health.v1.")
       ? trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
@@ -84,7 +89,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
       : undefined;
     const otel = trace.setSpan(parent, span);
     call.onTrace?.(span.spanContext().traceId);
-    active.add(1);
+    active += 1;
     let closed = false;
     return {
       async enter() {
@@ -98,7 +103,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         if (closed) return undefined;
         closed = true;
         clearTimeout(timer);
-        active.add(-1);
+        active -= 1;
         const error = thrown === undefined ? undefined : visibleError(thrown, cancel);
         const status = statusName(error?.code ?? 0);
         const seconds = (clock.monotonic() - startedAt) / 1000;
@@ -223,8 +228,8 @@ function log(telemetry: Telemetry, call: IncomingCall, error: ConnectError, thro
   });
 }
 
-function traceHeaders(headers: Headers): Record<string, string> {
-  const traceparent = headers.get("traceparent");
-  const tracestate = headers.get("tracestate");
+function traceHeaders({ header }: IncomingCall): Record<string, string> {
+  const traceparent = header("traceparent");
+  const tracestate = header("tracestate");
   return { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
 }

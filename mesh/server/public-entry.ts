@@ -28,6 +28,7 @@ export function enterPipeline({ pipeline, routes, authenticate, shutdown }: Entr
     const call: IncomingCall = {
       method: route.method,
       policy: route.policy,
+      header: (name) => request.header.get(name),
       headers: request.header,
       deadlineMs: requestDeadlineMs(request.header, Date.now()),
       peer: undefined,

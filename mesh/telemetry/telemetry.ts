@@ -3,12 +3,14 @@ import { ConnectError } from "@connectrpc/connect";
 import {
   type Attributes,
   type Context,
+  isSpanContextValid,
   type Link,
   type Meter,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -88,11 +90,11 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   const startSpan = (name: string, span: SpanOptions = {}): Span => {
     const { kind = SpanKind.INTERNAL, attributes, links } = span;
-    return tracer.startSpan(
-      name,
-      { kind, ...(attributes && { attributes }), ...(links && { links }) },
-      span.parent ?? currentOtelContext(),
-    );
+    const parent = span.parent ?? currentOtelContext();
+    const caller = trace.getSpan(parent);
+    // Of a trace that is not recorded, nobody sees the spans: the caller's serves as ours.
+    if (caller && isUnsampled(caller)) return caller;
+    return tracer.startSpan(name, { kind, ...(attributes && { attributes }), ...(links && { links }) }, parent);
   };
 
   return {
@@ -107,7 +109,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     startSpan,
     async span(name, spanOptions, fn) {
       const span = startSpan(name, spanOptions);
-      const otel = trace.setSpan(spanOptions.parent ?? currentOtelContext(), span);
+      const otel = withSpan(spanOptions.parent ?? currentOtelContext(), span);
       try {
         return await runAs({ otel }, () => fn(span));
       } catch (error) {
@@ -133,6 +135,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       await Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
     },
   };
+}
+
+/** A context in which a span is the current one. */
+export function withSpan(context: Context, span: Span): Context {
+  return trace.getSpan(context) === span ? context : trace.setSpan(context, span);
+}
+
+function isUnsampled(span: Span): boolean {
+  const context = span.spanContext();
+  return !span.isRecording() && isSpanContextValid(context) && !(context.traceFlags & TraceFlags.SAMPLED);
 }
 
 /**

@@ -150,6 +150,7 @@ describe("errors", () => {
   test.each<[string, string, unknown, number, RegExp]>([
     ["a page too large", "CatalogService/ListProducts", { pageSize: 10_000 }, 400, /page_size/],
     ["an order without lines", "OrderService/PlaceOrder", { ...order, lines: [] }, 400, /lines/],
+    ["an id that is none", "OrderService/GetOrder", { orderId: "ord_é" }, 400, /order_id/],
     ["no JSON", "CatalogService/ListProducts", "{", 400, /JSON/i],
     [
       "a body of 5 MB",

@@ -19,6 +19,7 @@ export interface Email extends Content {
   /** Of the event; also the Message-ID's left side, so that a mail server or a person can tell a second copy. */
   readonly eventId: string;
   readonly userId: string;
+  /** Empty while the user's address has not arrived. */
   readonly recipient: string;
   readonly state: EmailState;
   readonly attempts: number;

@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, expect, test } from "vitest";
@@ -27,7 +27,7 @@ const email: Email = {
 /** A mail server that answers as told, and a mailer that uses it. */
 async function mailerFor(options: SMTPServerOptions, silent = false) {
   const received: { to: string[]; data: string }[] = [];
-  const server = new SMTPServer({
+  const server: SMTPServer = new SMTPServer({
     authOptional: true,
     disabledCommands: ["STARTTLS"],
     onData(stream, session, done) {
@@ -47,7 +47,7 @@ async function mailerFor(options: SMTPServerOptions, silent = false) {
   const smtpUrl = `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
   const mailer = createMailer({ smtpUrl, from: "Weft <shop@weft.local>", telemetry, timeoutMs: 300 });
   resources.push({ [Symbol.dispose]: () => server.close() }, mailer);
-  return { mailer, received };
+  return { mailer, received, server };
 }
 
 function refusal(code: number): Error {
@@ -84,4 +84,40 @@ test.each<[string, SMTPServerOptions, boolean]>([
   const error = await mailer.send(email).catch((reason) => reason);
   expect(error).toBeInstanceOf(Error);
   expect(error).not.toBeInstanceOf(MailRefused);
+});
+
+test("a server that takes an e-mail and is gone before it says so gets it once: another attempt is the sender's to begin and log", async () => {
+  let taken = 0;
+  const sockets = new Set<Socket>();
+  const { mailer, server } = await mailerFor({
+    onData(stream) {
+      stream.resume().on("end", () => {
+        taken += 1;
+        for (const socket of sockets) socket.end();
+      });
+    },
+  });
+  server.server.on("connection", (socket: Socket) => sockets.add(socket));
+  await expect(mailer.send(email)).rejects.toThrow();
+  expect(taken).toBe(1);
+});
+
+test.each([550, 451])("a %i that repeats the address: neither the error nor its log line does", async (code) => {
+  const no = Object.assign(new Error("5.1.1 <ann@shop.test>: no such user here"), { responseCode: code });
+  const { mailer } = await mailerFor({ onRcptTo: (_address, _session, done) => done(no) });
+  const error = await mailer.send(email).catch((reason) => reason);
+  const lines: string[] = [];
+  createTelemetry({ service: "notification", write: (line) => lines.push(line) }).logger.warn("failed", { error });
+  expect(lines.join()).toContain(`${code} 5.1.1`);
+  expect(lines.join()).toContain("no such user here");
+  expect(lines.join()).not.toContain("ann@");
+});
+
+test("an answer that repeats the address is handed on without it", async () => {
+  const { mailer } = await mailerFor({
+    onData(stream, _session, done: (error: null, answer: string) => void) {
+      stream.resume().on("end", () => done(null, "OK for <ann@shop.test>"));
+    },
+  });
+  expect(await mailer.send(email)).toBe("250 OK for <address>");
 });

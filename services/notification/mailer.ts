@@ -43,15 +43,21 @@ export function createMailer(options: MailerOptions): Mailer & Disposable {
         const to = { name: "", address: recipient };
         const mail = { from, to, subject, text: body, messageId: messageId(eventId) };
         const sent = await telemetry.span("smtp send", { kind: SpanKind.CLIENT }, () => transport.sendMail(mail));
-        return sent.response;
+        return withoutAddresses(sent.response);
       } catch (error) {
-        const { responseCode = 0 } = error as { responseCode?: number };
-        if (responseCode < 500) throw error;
-        throw new MailRefused(`the mail server answered ${responseCode}`, { cause: error });
+        // Without its cause, which would bring the address back into the log.
+        const { message, responseCode = 0 } = error as Error & { responseCode?: number };
+        const text = withoutAddresses(message);
+        throw responseCode < 500 ? new Error(text) : new MailRefused(text);
       }
     },
     [Symbol.dispose]() {
       transport.close();
     },
   };
+}
+
+/** Mail servers repeat the address that they speak of; what they say is logged. */
+function withoutAddresses(text: string): string {
+  return text.replaceAll(/[^\s<>]+@[^\s<>]+/g, "address");
 }

@@ -1,4 +1,5 @@
 import { type Client, Code } from "@connectrpc/connect";
+import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, type Database, encodePageToken } from "@weft/mesh/data";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -9,6 +10,8 @@ import { type CaughtMessage, type MailCatcher, startMailCatcher } from "../../to
 import { createTestMesh, type TestMesh } from "../../tools/dev/testing/mesh.ts";
 import { loadConfig } from "./config.ts";
 import { start } from "./main.ts";
+import { createEmailStore } from "./store.ts";
+import { confirmOrder, greet } from "./usecases.ts";
 
 const resources = new AsyncDisposableStack();
 let mesh: TestMesh;
@@ -67,7 +70,11 @@ test("a new customer is greeted and an order confirmed, each once, under the id 
 
 test("an order of a customer whose address has not arrived is confirmed once it has", async () => {
   await confirm("bob", "ord_bob");
-  // Handled, refused, and to be delivered again.
+  // However long it takes: its e-mail waits for it, and not the event, which would be a dead letter after a while.
+  await eventually(async () => {
+    const { emails } = await notifications.listEmails({ userId: "bob" });
+    expect(emails).toMatchObject([{ subject: "Your order ord_bob is confirmed", attempts: 0 }]);
+  });
   await confirm("ann", "ord_fence");
   await eventually(async () => {
     expect((await mailsTo("ann")).some(({ subject }) => subject.includes("ord_fence"))).toBe(true);
@@ -77,6 +84,29 @@ test("an order of a customer whose address has not arrived is confirmed once it 
   await eventually(async () => {
     expect((await mailsTo("bob")).map(({ subject }) => subject)).toContain("Your order ord_bob is confirmed");
   });
+});
+
+test("an address that arrives while an order is being confirmed is not missed", async () => {
+  const store = createEmailStore({ database, clock: systemClock, onQueued: () => {}, traceparent: () => undefined });
+  const total = { currencyCode: "EUR", minorUnits: 500n };
+  const user = { userId: "eve", email: addressOf("eve"), displayName: "Eve" };
+  let greeting: Promise<void> | undefined;
+  await database.transaction("test.confirm", async (confirming) => {
+    const inbox = store.inbox(confirming);
+    const slow = {
+      ...inbox,
+      async queue(email: Parameters<typeof inbox.queue>[0]) {
+        greeting = database.transaction("test.greet", (tx) =>
+          greet(store.inbox(tx), { ...user, eventId: "eve-greeting" }),
+        );
+        await Promise.race([greeting, database.query("test.pause", "SELECT SLEEP(0.2)")]);
+        await inbox.queue(email);
+      },
+    };
+    await confirmOrder(slow, { userId: "eve", eventId: "eve-confirmation", orderId: "ord_eve", lines: [], total });
+  });
+  await greeting;
+  await eventually(async () => expect(await mailsTo("eve")).toHaveLength(2));
 });
 
 test("while the mail server is away e-mails wait, and leave when it is back", async () => {
@@ -118,6 +148,8 @@ describe("ListEmails", () => {
     ["garbage", "garbage"],
     ["a token of another user's list", encodePageToken("emails of eve", ["1", "event-01"])],
     ["a token of this list with another time in it", encodePageToken("emails of dora", ["soon", "event-01"])],
+    ["one with a time that no e-mail has", encodePageToken("emails of dora", ["8640000000000000", "event-01"])],
+    ["one with an id that no event has", encodePageToken("emails of dora", ["1", "é"])],
   ])("%s is INVALID_ARGUMENT", async (_what, pageToken) => {
     const listing = notifications.listEmails({ userId: "dora", pageToken });
     await expect(listing).rejects.toMatchObject({ code: Code.InvalidArgument });

@@ -18,7 +18,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
   const { logger } = telemetry;
-  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });

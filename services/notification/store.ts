@@ -38,7 +38,7 @@ interface EmailRow {
 
 const columns = "event_id, user_id, recipient, subject, body, state, attempts, created_at, sent_at";
 
-/** Contacts and e-mails in MariaDB or MySQL. */
+/** Contacts and e-mails in MariaDB or MySQL. Where an address has not arrived there is an empty one, and the e-mail is not due. */
 export function createEmailStore(deps: EmailStoreDeps): EmailStore {
   const { database, clock } = deps;
   return {
@@ -84,12 +84,21 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
     async saveContact({ userId, email }) {
       const sql = "INSERT INTO contacts (user_id, email) VALUES (?, ?) ON DUPLICATE KEY UPDATE email = VALUES(email)";
       await tx.execute("notification.saveContact", sql, [userId, email]);
+      const { affectedRows } = await tx.execute(
+        "notification.addressWaiting",
+        "UPDATE emails SET recipient = ?, next_attempt_at = ? WHERE user_id = ? AND recipient = ''",
+        [email, new Date(clock.now()), userId],
+      );
+      if (affectedRows > 0) tx.afterCommit(onQueued);
     },
 
     async findContact(userId) {
+      // Locks the row, there or not: an address that arrives now waits, and then finds the e-mail that waits for it.
+      const lock = "INSERT INTO contacts (user_id, email) VALUES (?, '') ON DUPLICATE KEY UPDATE user_id = user_id";
+      await tx.execute("notification.lockContact", lock, [userId]);
       const sql = "SELECT email FROM contacts WHERE user_id = ?";
       const [row] = await tx.query<{ email: string }>("notification.findContact", sql, [userId]);
-      return row?.email;
+      return row?.email ?? "";
     },
 
     async queue({ eventId, userId, recipient, subject, body }) {
@@ -98,7 +107,7 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
         "notification.queueEmail",
         `INSERT INTO emails (event_id, user_id, recipient, subject, body, state, created_at, next_attempt_at, attempts, traceparent)
          VALUES (?, ?, ?, ?, ?, 'QUEUED', ?, ?, 0, ?) ON DUPLICATE KEY UPDATE event_id = event_id`,
-        [eventId, userId, recipient, subject, body, now, now, traceparent() ?? null],
+        [eventId, userId, recipient, subject, body, now, recipient === "" ? null : now, traceparent() ?? null],
       );
       tx.afterCommit(onQueued);
     },
@@ -106,13 +115,13 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
 }
 
 /** Where the page before ended. */
-function positionOf([createdAt, eventId]: readonly string[]): { createdAt: Date; eventId: string } {
-  const at = new Date(Number(createdAt));
-  if (Number.isNaN(at.getTime()) || eventId === undefined) {
+function positionOf([createdAt = "", eventId = ""]: readonly string[]): { createdAt: Date; eventId: string } {
+  // Milliseconds up to the year 2286, and what an id is made of: the database refuses others.
+  if (!/^\d{1,13}$/.test(createdAt) || !/^[\w-]{1,64}$/.test(eventId)) {
     const violations = [{ field: "page_token", description: "is not a next_page_token of this list" }];
     throw rpcError(Code.InvalidArgument, "page_token is not a next_page_token of this list", { violations });
   }
-  return { createdAt: at, eventId };
+  return { createdAt: new Date(Number(createdAt)), eventId };
 }
 
 function toEmail(row: EmailRow): Email {

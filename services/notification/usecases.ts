@@ -1,14 +1,13 @@
-import { Code } from "@connectrpc/connect";
-import { rpcError } from "@weft/mesh/contract";
 import type { Logger } from "@weft/mesh/telemetry";
 import { type Email, type Money, type OrderedLine, orderConfirmation, welcome } from "./domain.ts";
 
 /** Contacts and e-mails inside the transaction of an event. */
 export interface Inbox {
+  /** Remembers a user's address, and gives it to the e-mails that wait for it. */
   saveContact(contact: { readonly userId: string; readonly email: string }): Promise<void>;
-  /** A user's e-mail address. */
-  findContact(userId: string): Promise<string | undefined>;
-  /** Queues an e-mail; the same event's again changes nothing. */
+  /** A user's e-mail address; empty if it has not arrived, which it then cannot do before the transaction ends. */
+  findContact(userId: string): Promise<string>;
+  /** Queues an e-mail, to be sent once it has a recipient; the same event's again changes nothing. */
   queue(email: Pick<Email, "eventId" | "userId" | "recipient" | "subject" | "body">): Promise<void>;
 }
 
@@ -22,7 +21,7 @@ export async function greet(
   await inbox.queue({ eventId, userId, recipient, ...welcome(event) });
 }
 
-/** @throws ConnectError FAILED_PRECONDITION while the user's address has not arrived: the event is to be delivered again */
+/** An order is confirmed: tells the customer, if need be as soon as the address has arrived. */
 export async function confirmOrder(
   inbox: Inbox,
   event: {
@@ -35,11 +34,6 @@ export async function confirmOrder(
 ): Promise<void> {
   const { eventId, userId } = event;
   const recipient = await inbox.findContact(userId);
-  if (recipient === undefined) {
-    throw rpcError(Code.FailedPrecondition, `no e-mail address of user ${userId} is known yet`, {
-      reason: "CONTACT_UNKNOWN",
-    });
-  }
   await inbox.queue({ eventId, userId, recipient, ...orderConfirmation(event) });
 }
 

@@ -1,3 +1,4 @@
+import { currentCall, runAs } from "@weft/mesh/context";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createOrderChanges } from "./changes.ts";
 
@@ -91,4 +92,36 @@ test("watchers are bounded, and leave room for orders being placed", () => {
   expect(changes.counts()).toEqual({ placing: 1, watching: 2 });
   for (const subscription of watching) subscription[Symbol.dispose]();
   using _again = changes.subscribe("ord_2", "watching");
+});
+
+test("polls once an interval, also when all listeners left and others came while it was reading", async () => {
+  const read = Promise.withResolvers<ReadonlyMap<string, number>>();
+  const readVersions = vi
+    .fn(async (): Promise<ReadonlyMap<string, number>> => new Map())
+    .mockReturnValueOnce(read.promise);
+  const changes = createOrderChanges({ pollIntervalMs: 400, readVersions, onPollError: () => {} });
+  const first = changes.subscribe("ord_1", "placing");
+  await vi.advanceTimersByTimeAsync(400);
+  first[Symbol.dispose]();
+  using _second = changes.subscribe("ord_2", "placing");
+  read.resolve(new Map());
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(readVersions).toHaveBeenCalledTimes(11);
+});
+
+test("polls for all: not as a part of the call that began to listen first, nor only while that one lasts", async () => {
+  // Faked timers do not run in the context that set them.
+  vi.useRealTimers();
+  const caller = new AbortController();
+  const calls: unknown[] = [];
+  const readVersions = async () => {
+    calls.push(currentCall());
+    return new Map([["ord_1", 2]]);
+  };
+  const changes = createOrderChanges({ pollIntervalMs: 5, readVersions, onPollError: () => {} });
+  using _first = runAs({ signal: caller.signal }, () => changes.subscribe("ord_2", "watching"));
+  using second = changes.subscribe("ord_1", "watching");
+  caller.abort();
+  expect(await second.changedSince(1, {})).toBe(true);
+  expect(calls).toEqual([undefined]);
 });

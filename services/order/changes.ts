@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
 
@@ -45,7 +46,9 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
   const { pollIntervalMs = 400, subscribersMax = 2_000, watchersMax = 1_000 } = options;
   const orders = new Map<string, Watched>();
   const listening = { placing: 0, watching: 0 };
-  let poller: NodeJS.Timeout | undefined;
+  let isPolling = false;
+  // Polls serve all listeners: as a part of the call that subscribed first they would end with it, and fill its trace.
+  const outsideOfCalls = AsyncLocalStorage.snapshot();
 
   function notify(orderId: string, version: number): void {
     const watched = orders.get(orderId);
@@ -54,14 +57,24 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
     for (const wake of watched.waiting) wake();
   }
 
+  /** Ends by itself when nobody listens: ended by the last listener, it could be reading at that moment and go on beside a new one. */
   async function poll(): Promise<void> {
     try {
+      if (orders.size === 0) return;
       const versions = await options.readVersions([...orders.keys()]);
       for (const [orderId, version] of versions) notify(orderId, version);
     } catch (error) {
       options.onPollError(error);
+    } finally {
+      isPolling = false;
+      pollLater();
     }
-    poller = orders.size > 0 ? setTimeout(poll, pollIntervalMs) : undefined;
+  }
+
+  function pollLater(): void {
+    if (isPolling || orders.size === 0) return;
+    isPolling = true;
+    setTimeout(() => outsideOfCalls(poll), pollIntervalMs);
   }
 
   function admit(purpose: "placing" | "watching"): void {
@@ -80,18 +93,13 @@ export function createOrderChanges(options: OrderChangesOptions): OrderChanges {
     orders.set(orderId, watched);
     watched.subscribers += 1;
     listening[purpose] += 1;
-    poller ??= setTimeout(poll, pollIntervalMs);
+    pollLater();
     return {
       changedSince: (version, limits) => waitFor(watched, version, limits),
       [Symbol.dispose]() {
         listening[purpose] -= 1;
         watched.subscribers -= 1;
-        if (watched.subscribers > 0) return;
-        orders.delete(orderId);
-        if (orders.size === 0 && poller !== undefined) {
-          clearTimeout(poller);
-          poller = undefined;
-        }
+        if (watched.subscribers === 0) orders.delete(orderId);
       },
     };
   }

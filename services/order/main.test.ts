@@ -278,6 +278,10 @@ describe("GetOrder and WatchOrder", () => {
     expect((await failure(watched)).code).toBe(Code.NotFound);
     expect((await get(orderId))?.orderId).toBe(orderId);
     expect((await failure(get("nonsense"))).code).toBe(Code.NotFound);
+    expect(await failure(get("ord_é"))).toMatchObject({
+      code: Code.InvalidArgument,
+      message: expect.stringContaining("order_id"),
+    });
   });
 
   test("a watcher sees the order as it is, each change, and the end at CANCELLED", async () => {

@@ -23,7 +23,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const random = Math.random;
   const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
   const { logger } = telemetry;
-  const credentials = resources.use(await loadCredentials(config.mesh.credentials));
+  const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
   const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));

@@ -11,14 +11,15 @@ export type AuthorizationAnswer =
 export interface SagaDeps {
   readonly orders: {
     get(orderId: string): Promise<Order | undefined>;
+    /** Of an order that is RESERVED. @throws ConnectError ABORTED if it is not any more */
     paymentMethod(orderId: string): Promise<string>;
     /** Commits event, row and the saga's next time together. @throws ConnectError ABORTED if the order has changed meanwhile */
     append(order: Order, event: OrderEvent): Promise<Order>;
-    /** Nothing is left to do. */
-    finishSaga(orderId: string): Promise<void>;
+    /** Nothing is left to do, unless the order has changed meanwhile. */
+    finishSaga(order: Order): Promise<void>;
   };
   readonly inventory: {
-    /** All lines or none; the same answer each time. */
+    /** All lines or none; asked again where it holds them, it says so. */
     reserve(
       order: Order,
     ): Promise<{ readonly type: "reserved" } | { readonly type: "refused"; readonly reason: string }>;
@@ -55,7 +56,7 @@ export async function runSaga(
     try {
       const found = await takeStep(deps, order, saga.attempts);
       if (found === "finished") {
-        await deps.orders.finishSaga(order.orderId);
+        await deps.orders.finishSaga(order);
         return undefined;
       }
       if ("againInMs" in found) return found;

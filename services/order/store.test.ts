@@ -170,8 +170,26 @@ describe("append()", () => {
     expect(await store.get(order.orderId)).toEqual(waiting);
     await store.append(waiting, decide(waiting, { type: "paymentExpired" }));
     expect(await sagaOf(order.orderId)).toMatchObject({ next_attempt_at: now });
-    await store.finishSaga(order.orderId);
+    const cancelled = (await store.get(order.orderId)) as Order;
+    await store.finishSaga(cancelled);
     expect(await sagaOf(order.orderId)).toMatchObject({ next_attempt_at: null });
+  });
+
+  test("the saga of an order that has changed meanwhile is not finished: what the change made due stays due", async () => {
+    const placed = await place();
+    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }));
+    const confirmed = await store.append(reserved, decide(reserved, { type: "authorized" }));
+    await store.append(confirmed, decide(confirmed, { type: "captureFailed", reason: "expired" }));
+    await store.finishSaga(confirmed);
+    expect(await sagaOf(placed.orderId)).toMatchObject({ next_attempt_at: now });
+  });
+
+  test("a payment method that is forgotten by now says that the order has changed", async () => {
+    const placed = await place();
+    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }));
+    expect(await store.paymentMethod(placed.orderId)).toBe("tok_visa");
+    await store.append(reserved, decide(reserved, { type: "authorized" }));
+    await expect(store.paymentMethod(placed.orderId)).rejects.toMatchObject({ code: Code.Aborted });
   });
 
   test("joins the transaction of an event, whose row lock keeps others out", async () => {

@@ -92,13 +92,15 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
     async paymentMethod(orderId) {
       const sql = "SELECT payment_method AS paymentMethod FROM sagas WHERE order_id = ?";
       const [row] = await database.query<{ paymentMethod: string | null }>("order.selectPaymentMethod", sql, [orderId]);
-      if (!row?.paymentMethod) throw rpcError(Code.DataLoss, `order ${orderId} has no payment method any more`);
+      // Forgotten in the commit that goes on from RESERVED: somebody else was faster.
+      if (!row?.paymentMethod) throw orderChanged(orderId);
       return row.paymentMethod;
     },
 
-    async finishSaga(orderId) {
-      const sql = "UPDATE sagas SET next_attempt_at = NULL, attempts = 0, payment_method = NULL WHERE order_id = ?";
-      await database.execute("order.finishSaga", sql, [orderId]);
+    async finishSaga({ orderId, version }) {
+      const sql = `UPDATE sagas SET next_attempt_at = NULL, attempts = 0, payment_method = NULL
+        WHERE order_id = ? AND EXISTS (SELECT 1 FROM orders WHERE order_id = ? AND version = ?)`;
+      await database.execute("order.finishSaga", sql, [orderId, orderId, version]);
     },
 
     async events(orderId) {
@@ -160,8 +162,7 @@ async function appendEvent(
     );
   } catch (error) {
     if (!isDuplicateKey(error, "PRIMARY")) throw error;
-    const message = `order ${orderId} was changed by somebody else meanwhile`;
-    throw rpcError(Code.Aborted, message, { reason: "ORDER_CHANGED", cause: error });
+    throw orderChanged(orderId, error);
   }
   await writeOrder(tx, next);
   await deps.publish(tx, event, version);
@@ -194,6 +195,11 @@ function schemaOf(type: string): DescMessage {
   const schema = schemas.get(type);
   if (schema === undefined) throw rpcError(Code.DataLoss, `an order has an event of an unknown type: ${type}`);
   return schema;
+}
+
+function orderChanged(orderId: string, cause?: unknown): ConnectError {
+  const message = `order ${orderId} was changed by somebody else meanwhile`;
+  return rpcError(Code.Aborted, message, { reason: "ORDER_CHANGED", cause });
 }
 
 function isCommitUnknown(error: unknown): boolean {

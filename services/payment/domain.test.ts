@@ -67,6 +67,8 @@ describe("a payment's way", () => {
     [["authorize", "cancelled", "absent"], "VOIDED", undefined, "nothing"],
     [["authorize", "authorized", "cancelled", "voided"], "VOIDED", undefined, "nothing"],
     [["authorize", "confirmed", "authorized"], "AUTHORIZED", "CAPTURE", "capture"],
+    [["authorize", "authorized", "cancelled", "confirmed"], "AUTHORIZED", "VOID", "void"],
+    [["authorize", "authorized", "cancelled", "voided", "confirmed"], "VOIDED", undefined, "nothing"],
     [["cancelled"], "VOIDED", undefined, "nothing"],
     [["authorize", "authorized", "confirmed", "captured", "cancelled"], "CAPTURED", "REFUND", "nothing"],
   ])("%j: %s, wanted %s, next %s", (names, state, wanted, action) => {
@@ -92,7 +94,6 @@ describe("refused with FAILED_PRECONDITION", () => {
     ],
     ["the capture of a declined payment", ["authorize", "declined"], "confirmed"],
     ["the capture of no payment", [], "confirmed"],
-    ["the capture of one that is to be voided", ["authorize", "authorized", "cancelled"], "confirmed"],
   ])("%s", (_what, names, step) => {
     expect(codeOf(() => steps[step]?.(paymentAfter(...names)))).toBe(Code.FailedPrecondition);
   });

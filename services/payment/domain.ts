@@ -110,11 +110,15 @@ export function settleVoid(payment: Payment, outcome: "voided" | "captured", now
     : change(payment, now, { state: "CAPTURED", wanted: "REFUND" });
 }
 
-/** The order is confirmed: its money is to be captured. Undefined if that is done. @throws FAILED_PRECONDITION if it cannot be */
+/**
+ * The order is confirmed: its money is to be captured. Undefined if that is done, or if the order's cancellation was faster.
+ *
+ * @throws ConnectError FAILED_PRECONDITION if there is nothing to capture
+ */
 export function wantCapture(payment: Payment | undefined, orderId: string, now: Date): Payment | undefined {
-  if (payment?.state === "CAPTURED" || payment?.state === "FAILED" || payment?.wanted === "CAPTURE") return undefined;
-  const open = payment?.state === "PENDING" || payment?.state === "AUTHORIZED";
-  if (payment === undefined || !open || payment.wanted !== undefined) {
+  const isDone = payment?.state === "CAPTURED" || payment?.state === "FAILED" || payment?.state === "VOIDED";
+  if (isDone || payment?.wanted !== undefined) return undefined;
+  if (payment?.state !== "PENDING" && payment?.state !== "AUTHORIZED") {
     const what = payment === undefined ? "no payment" : `a payment that is ${payment.state}`;
     throw rpcError(Code.FailedPrecondition, `order ${orderId} is confirmed but has ${what}`);
   }

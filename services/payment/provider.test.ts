@@ -30,7 +30,8 @@ async function providerThat(answer: (response: ServerResponse, seen: Seen) => vo
     answer(response, seen.at(-1) as Seen);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const telemetry = createTelemetry({ service: "payment", write: () => {} });
+  const lines: string[] = [];
+  const telemetry = createTelemetry({ service: "payment", write: (line) => lines.push(line) });
   resources.push(telemetry, {
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -39,7 +40,7 @@ async function providerThat(answer: (response: ServerResponse, seen: Seen) => vo
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const provider = createProvider({ url, key: "sk_test", telemetry, timeoutMs: 150 });
-  return { provider, seen, telemetry };
+  return { provider, seen, telemetry, lines };
 }
 
 const json = (status: number, body: unknown) => (response: ServerResponse) =>
@@ -99,6 +100,19 @@ describe("authorize() answers", () => {
   });
 });
 
+test.each([400, 401, 409, 500])(
+  "a %i that repeats the payment method: neither reason nor log line does",
+  async (status) => {
+    const { provider, telemetry, lines } = await providerThat(
+      json(status, { error: { code: "no_such_method", message: "no such payment method: tok_visa" } }),
+    );
+    const outcome = await provider.authorize(request).catch((error: unknown) => error);
+    telemetry.logger.warn("failed", { outcome });
+    expect(lines.join()).toMatch(/no.such|500/);
+    expect(lines.join()).not.toContain("tok_visa");
+  },
+);
+
 test("a caller that leaves is no failure of the provider's", async () => {
   const { provider, seen } = await providerThat(() => {});
   for (let calls = 0; calls < 8; calls += 1) {
@@ -142,6 +156,17 @@ describe("capture()", () => {
       headers: { "idempotency-key": "capture:ord_1" },
     });
   });
+});
+
+test.each([
+  ["authorized", [{ id: "auth_1", status: "authorized" }]],
+  ["processing", [{ id: "auth_1", status: "processing" }]],
+  ["not to be found", []],
+])("capture() answered 409, authorization then %s: UNAVAILABLE, the money may still be taken", async (_what, data) => {
+  const { provider } = await providerThat((response, { method }) =>
+    method === "POST" ? json(409, { error: { code: "key_in_use" } })(response) : json(200, { data })(response),
+  );
+  await expect(provider.capture("ord_1", "auth_1")).rejects.toMatchObject({ code: Code.Unavailable });
 });
 
 describe("void()", () => {

@@ -78,7 +78,10 @@ export function createProvider(options: ProviderOptions): Provider {
       });
       if (status === 200 || status === 402) return toAuthorization(body);
       // It does not accept the request as such: nothing was authorized.
-      if (status === 400 || status === 422) return { status: "declined", reference: "", reason: errorOf(body) };
+      if (status === 400 || status === 422) {
+        const reason = errorOf(body).replaceAll(paymentMethod, "(payment method)");
+        return { status: "declined", reference: "", reason };
+      }
       throw unexpected("authorize", status, body);
     },
 
@@ -91,8 +94,10 @@ export function createProvider(options: ProviderOptions): Provider {
       if (status !== 409) throw unexpected("capture", status, body);
       const found = await find(orderId);
       if (found.status === "captured") return { type: "captured" };
-      if (found.status === "authorized") throw unexpected("capture", status, body);
-      return { type: "refused", reason: `the authorization is ${found.status}` };
+      if (found.status === "voided" || found.status === "declined") {
+        return { type: "refused", reason: `the authorization is ${found.status}` };
+      }
+      throw unexpected("capture", status, body);
     },
 
     async void(orderId, reference) {
@@ -135,7 +140,7 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
         signal: caller === undefined ? timeout : AbortSignal.any([caller, timeout]),
       });
       const text = await readText(response);
-      if (response.status >= 500 || response.status === 429) throw new Error(`answered ${response.status}: ${text}`);
+      if (response.status >= 500 || response.status === 429) throw new Error(`answered ${response.status}`);
       return { status: response.status, body: JSON.parse(text) };
     } catch (error) {
       if (caller?.aborted) throw caller.reason;
@@ -202,11 +207,12 @@ function errorOf(body: Answer["body"]): string {
 }
 
 /** Says nothing about whether it was done, so it is asked again; not an illness, so the breaker stays out of it. */
-function unexpected(operation: string, status: number, body: unknown) {
-  const cause = new Error(JSON.stringify(body));
+function unexpected(operation: string, status: number, body: Answer["body"]) {
+  // Not its message: that may repeat what it was sent, and errors are logged.
+  const { code = body.status } = (body.error ?? {}) as Record<string, unknown>;
   return rpcError(Code.Unavailable, `${operation}: the payment provider answered ${status}`, {
     reason: "PROVIDER_UNEXPECTED",
-    cause,
+    cause: new Error(words(code)),
   });
 }
 

@@ -11,6 +11,7 @@ import { type PeerProcess, startPeer } from "./peer-process.ts";
 export interface BenchPlan {
   readonly rounds: number;
   readonly sliceMs: number;
+  /** For each peer: tens of thousands of calls, or slices measure the compiler. */
   readonly warmUpMs: number;
   /** Folder for CPU profiles of all processes. */
   readonly profileDirectory?: string | undefined;

@@ -10,7 +10,7 @@ const resultsDirectory = new URL("results/", import.meta.url);
 const { QUICK, PROFILE } = process.env;
 const quick = QUICK !== undefined && QUICK !== "" && QUICK !== "0";
 const plan: BenchPlan = {
-  ...(quick ? { rounds: 5, sliceMs: 300, warmUpMs: 1_000 } : { rounds: 9, sliceMs: 600, warmUpMs: 1_500 }),
+  ...(quick ? { rounds: 5, sliceMs: 250, warmUpMs: 1_500 } : { rounds: 9, sliceMs: 500, warmUpMs: 3_500 }),
   profileDirectory: PROFILE,
 };
 

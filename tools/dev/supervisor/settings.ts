@@ -46,7 +46,7 @@ export function readSettings(env: Env): Partial<StackSettings> {
   if (topology !== undefined && topology !== "multi" && topology !== "single") {
     throw new SettingError(`TOPOLOGY=${topology} is neither multi (the default) nor single`);
   }
-  const urls = { MYSQL_URL: ["mysql:"], NATS_URL: ["nats:", "tls:"], REDIS_URL: ["redis:", "rediss:"] };
+  const urls = { MYSQL_URL: ["mysql:"], NATS_URL: ["nats:"], REDIS_URL: ["redis:", "rediss:"] };
   const engineUrls = Object.fromEntries(
     Object.entries(urls).flatMap(([name, protocols]) => (env[name] ? [[name, readUrl(env, name, protocols)]] : [])),
   );
