@@ -37,7 +37,7 @@ const wordsByCode: Partial<Record<Code, Words>> = {
   [Code.Unimplemented]: broken,
   [Code.NotFound]: {
     title: "We cannot find that",
-    message: "It may have been sold for the last time.",
+    message: "It may be gone by now, or the link is mistyped.",
     canRetry: false,
   },
   [Code.Unauthenticated]: { title: "Please log in", message: "Your session has ended.", canRetry: false },
