@@ -13,6 +13,7 @@ export async function categoryPage({ api }: App, { params, signal }: Visit): Pro
     {},
     h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "/" }, "Everything")),
     h("h1", {}, title),
+    h("h2", { class: "hidden" }, "Products"),
     first.products.length === 0
       ? h("p", { class: "lead" }, "There is nothing here at the moment.")
       : productGrid(first, list),

@@ -16,6 +16,7 @@ export async function searchPage({ api }: App, { query: parameters, signal }: Vi
     {},
     h("h1", {}, title),
     h("p", { class: "lead", role: "status" }, resultsMessage(first)),
+    h("h2", { class: "hidden" }, "Products"),
     productGrid(first, search),
   );
   return { title, content, keep: true };
