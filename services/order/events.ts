@@ -3,8 +3,10 @@ import {
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
   OrderConfirmedSchema,
+  OrderDeliveredSchema,
   OrderPaidSchema,
   OrderPlacedSchema,
+  OrderShippedSchema,
 } from "../../gen/shop/order/v1/events_pb.ts";
 import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
 import type { OrderStore, OrderStoreDeps } from "./store.ts";
@@ -26,6 +28,12 @@ export function createPublish(outbox: Pick<Outbox, "append">): OrderStoreDeps["p
         break;
       case "shop.order.v1.OrderPaid":
         await outbox.append(tx, OrderPaidSchema, event, version);
+        break;
+      case "shop.order.v1.OrderShipped":
+        await outbox.append(tx, OrderShippedSchema, event, version);
+        break;
+      case "shop.order.v1.OrderDelivered":
+        await outbox.append(tx, OrderDeliveredSchema, event, version);
         break;
       case "shop.order.v1.OrderCancelled":
         await outbox.append(tx, OrderCancelledSchema, event, version);

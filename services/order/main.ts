@@ -10,6 +10,7 @@ import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createPublish, orderHandlers } from "./events.ts";
+import { createHistoryStore } from "./history-store.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
 import { createOrderStore, readVersions } from "./store.ts";
@@ -59,7 +60,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
 
   const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
-  const routes = orderRoutes({ orders, catalog: createCatalog(mesh), changes, clock, newOrderId, sagas });
+  const history = createHistoryStore(database);
+  const wakeSagas = sagas.wake;
+  const catalog = createCatalog(mesh);
+  const routes = orderRoutes({ orders, history, catalog, changes, clock, newOrderId, sagas, wakeSagas });
   resources.use(
     await serve({
       service: SERVICE,
