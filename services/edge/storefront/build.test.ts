@@ -9,7 +9,11 @@ const SCRIPT_BYTES_MAX = 60 * 1024;
 
 const dist = fileURLToPath(new URL("dist/", import.meta.url));
 const read = (path: string) => readFile(`${dist}${path}`, "utf8");
-const assets = async (pattern: string) => await Array.fromAsync(glob(pattern, { cwd: dist }));
+async function assets(pattern: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const path of glob(pattern, { cwd: dist })) paths.push(path);
+  return paths;
+}
 
 beforeAll(async () => {
   await buildStorefront();

@@ -12,6 +12,8 @@ export interface CartStore {
   current(): Cart | undefined;
   /** Of all lines. */
   itemCount(): number;
+  /** False for a visitor who has never touched one: there is nothing to load. */
+  mayHaveItems(): boolean;
   load(): Promise<Cart>;
   /** @param quantity 0 takes the product out */
   setQuantity(sku: string, quantity: number): Promise<Cart>;
@@ -74,6 +76,7 @@ export function createCartStore({ carts, session, storage, newId }: CartDeps): C
   return {
     current: () => cart,
     itemCount: () => cart?.lines.reduce((sum, { quantity }) => sum + quantity, 0) ?? 0,
+    mayHaveItems: () => session.userId() !== undefined || storage.read("visitor-cart") !== undefined,
     load: () => inTurn(load),
     setQuantity: (sku, quantity) => inTurn(() => setQuantity(sku, quantity)),
     add: (sku, quantity) =>

@@ -58,7 +58,7 @@ function start(): void {
   document.body.replaceChildren(...shell.parts);
   router.start();
   // The number beside the cart is not worth an error.
-  cart.load().catch(() => undefined);
+  if (cart.mayHaveItems()) cart.load().catch(() => undefined);
 }
 
 /** 128 bits nobody can guess. Not randomUUID: browsers have that on https and localhost only. */

@@ -72,6 +72,8 @@ export function createShell({ session, cart, go }: ShellDeps): Shell {
     },
     shown(path) {
       drawLinks();
+      // A question about the page that one has left.
+      for (const dialog of document.querySelectorAll("dialog")) dialog.close();
       query.value = path === "/search" ? (new URLSearchParams(location.search).get("q") ?? "") : "";
     },
   };
