@@ -24,8 +24,7 @@ export interface RedisOptions {
 export interface RedisConnection extends AsyncDisposable {
   isReady(): boolean;
   /**
-   * Runs commands under a name ("cart.read": span if the caller is traced, duration always). Commands of one turn of the event loop
-   * leave together. No command is ever sent twice.
+   * Runs commands under a name ("cart.read": span if the caller is traced, duration always). No command is ever sent twice.
    *
    * @throws ConnectError UNAVAILABLE `REDIS_UNAVAILABLE`, at once or after commandTimeoutMs, when Redis is away, frozen or full;
    * Redis' own error if the command was wrong
@@ -61,7 +60,6 @@ export function createRedis(options: RedisOptions): RedisConnection {
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    enableAutoPipelining: true,
     retryStrategy: (attempt) => Math.min(reconnectDelayMaxMs, reconnectDelayMinMs * attempt) * (0.5 + random() / 2),
   });
   let inFlight = 0;
