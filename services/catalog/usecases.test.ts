@@ -24,26 +24,29 @@ function catalogOf(products: Product[], rivals = 0) {
   const published: { before: Product; after: Product }[] = [];
   const told: Product[] = [];
   const searched: string[] = [];
+  const store: CatalogDeps["products"] = {
+    findProduct: async (sku) => bySku.get(sku),
+    findProducts: async (skus) => [...bySku.values()].filter((p) => skus.includes(p.sku)),
+    listProducts: async ({ after = "", limit }) => products.filter((p) => p.sku > after).slice(0, limit),
+    searchProducts: async (words, offset, limit) => {
+      searched.push(words.join(" "));
+      return products.slice(offset, offset + limit);
+    },
+    listCategories: async () => [],
+    saveProduct: async (_tx, before, changed) => {
+      const current = bySku.get(changed.sku) ?? product(changed.sku);
+      if (rivals-- > 0) bySku.set(changed.sku, { ...current, version: current.version + 1n });
+      if (bySku.get(changed.sku)?.version !== before.version) return false;
+      bySku.set(changed.sku, changed);
+      return true;
+    },
+  };
   const deps: CatalogDeps = {
     clock: { now: () => NOW, monotonic: () => 0 },
     database: { transaction: (_name, fn) => fn({} as Transaction) },
-    products: {
-      findProduct: async (sku) => bySku.get(sku),
-      findProducts: async (skus) => [...bySku.values()].filter((p) => skus.includes(p.sku)),
-      listProducts: async ({ after = "", limit }) => products.filter((p) => p.sku > after).slice(0, limit),
-      searchProducts: async (words, offset, limit) => {
-        searched.push(words.join(" "));
-        return products.slice(offset, offset + limit);
-      },
-      listCategories: async () => [],
-      saveProduct: async (_tx, before, changed) => {
-        const current = bySku.get(changed.sku) ?? product(changed.sku);
-        if (rivals-- > 0) bySku.set(changed.sku, { ...current, version: current.version + 1n });
-        if (bySku.get(changed.sku)?.version !== before.version) return false;
-        bySku.set(changed.sku, changed);
-        return true;
-      },
-    },
+    products: store,
+    reads: store,
+    changed: async () => {},
     events: {
       priceChanged: async (_tx, before, after) => void published.push({ before, after }),
       productUpdated: async (_tx, after) => void told.push(after),

@@ -19,13 +19,17 @@ const CHANGE_ATTEMPTS_MAX = 3;
 const PAGE_SIZE_DEFAULT = 20;
 const CATEGORIES_DEFAULT = 100;
 
-/** Products as they are stored. */
-export interface ProductStore {
+/** Products to be shown. */
+export interface ProductReads {
   findProduct(sku: string): Promise<Product | undefined>;
   /** Those of the SKUs that exist, in no particular order. */
   findProducts(skus: readonly string[]): Promise<Product[]>;
   /** The first `limit` products, of one category or all, whose SKU comes after that one, by SKU. */
   listProducts(query: { category?: string | undefined; after?: string | undefined; limit: number }): Promise<Product[]>;
+}
+
+/** Products as they are stored. */
+export interface ProductStore extends ProductReads {
   /** Products that hold at least one of the words, the best match first, those that match as well by SKU. */
   searchProducts(words: readonly string[], offset: number, limit: number): Promise<Product[]>;
   /** Categories that have products, by name. */
@@ -44,22 +48,26 @@ export interface CatalogDeps {
   clock: Clock;
   database: Pick<Database, "transaction">;
   products: ProductStore;
+  /** What answers are read from: may be from a moment ago. */
+  reads: ProductReads;
   events: CatalogEvents;
+  /** A product has changed, and that is committed: what is read after this is the new. Never throws. */
+  changed: (sku: string) => Promise<void>;
 }
 
 /** One product. NOT_FOUND if there is none with that SKU. */
-export async function getProduct({ products }: Pick<CatalogDeps, "products">, sku: string): Promise<Product> {
-  const product = await products.findProduct(sku);
+export async function getProduct({ reads }: Pick<CatalogDeps, "reads">, sku: string): Promise<Product> {
+  const product = await reads.findProduct(sku);
   if (product === undefined) throw productNotFound(sku);
   return product;
 }
 
 /** Several products, in the order asked for, and the SKUs that there is no product for. */
 export async function batchGetProducts(
-  { products }: Pick<CatalogDeps, "products">,
+  { reads }: Pick<CatalogDeps, "reads">,
   skus: readonly string[],
 ): Promise<{ products: Product[]; missingSkus: string[] }> {
-  const bySku = new Map((await products.findProducts(skus)).map((product) => [product.sku, product]));
+  const bySku = new Map((await reads.findProducts(skus)).map((product) => [product.sku, product]));
   return {
     products: skus.flatMap((sku) => bySku.get(sku) ?? []),
     missingSkus: skus.filter((sku) => !bySku.has(sku)),
@@ -70,12 +78,12 @@ export async function batchGetProducts(
  * A page of products by SKU, of one category or all; `next` is the SKU to go on after, if there is more. A page size of 0 means 20.
  */
 export async function listProducts(
-  { products }: Pick<CatalogDeps, "products">,
+  { reads }: Pick<CatalogDeps, "reads">,
   { pageSize, after, category }: { pageSize: number; after?: string | undefined; category?: string | undefined },
 ): Promise<{ products: Product[]; next?: string | undefined }> {
   const size = pageSize || PAGE_SIZE_DEFAULT;
   // One more than the page: whether it comes tells whether there is another page.
-  const found = await products.listProducts({ category, after, limit: size + 1 });
+  const found = await reads.listProducts({ category, after, limit: size + 1 });
   const page = found.slice(0, size);
   return { products: page, next: found.length > size ? page.at(-1)?.sku : undefined };
 }
@@ -143,7 +151,8 @@ async function change(
   },
 ): Promise<Product> {
   for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
-    const before = await getProduct(deps, sku);
+    // The store's: a decision from what was kept a moment ago would be refused, again and again.
+    const before = await getProduct({ reads: deps.products }, sku);
     const after = decide(before);
     if (after === before) return before;
     const saved = await deps.database.transaction(name, async (tx) => {
@@ -151,7 +160,9 @@ async function change(
       await tell(tx, before, after);
       return true;
     });
-    if (saved) return after;
+    if (!saved) continue;
+    await deps.changed(sku);
+    return after;
   }
   throw productContended(sku);
 }
