@@ -1,5 +1,9 @@
 import { type Env, SettingError } from "@weft/mesh/contract";
 import { createInProcessNetwork, type InProcessNetwork, type MeshConfig, runMain } from "@weft/mesh/server";
+import { loadConfig as loadAnalyticsConfig } from "./analytics/config.ts";
+import * as analytics from "./analytics/main.ts";
+import { loadConfig as loadCartConfig } from "./cart/config.ts";
+import * as cart from "./cart/main.ts";
 import { loadConfig as loadCatalogConfig } from "./catalog/config.ts";
 import * as catalog from "./catalog/main.ts";
 import { loadConfig as loadEdgeConfig } from "./edge/config.ts";
@@ -12,6 +16,8 @@ import { loadConfig as loadOrderConfig } from "./order/config.ts";
 import * as order from "./order/main.ts";
 import { loadConfig as loadPaymentConfig } from "./payment/config.ts";
 import * as payment from "./payment/main.ts";
+import { loadConfig as loadRecommendationConfig } from "./recommendation/config.ts";
+import * as recommendation from "./recommendation/main.ts";
 import { loadConfig as loadUserConfig } from "./user/config.ts";
 import * as user from "./user/main.ts";
 
@@ -30,6 +36,9 @@ export const members: readonly Member[] = [
   member("payment", loadPaymentConfig, payment.start),
   member("order", loadOrderConfig, order.start),
   member("notification", loadNotificationConfig, notification.start),
+  member("cart", loadCartConfig, cart.start),
+  member("analytics", loadAnalyticsConfig, analytics.start),
+  member("recommendation", loadRecommendationConfig, recommendation.start),
   member("edge", loadEdgeConfig, edge.start),
 ];
 

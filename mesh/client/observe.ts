@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Attributes, type Span, SpanKind } from "@opentelemetry/api";
-import { currentOtelContext, runAs } from "../context/call-context.ts";
+import { currentCall, currentOtelContext, runAs } from "../context/call-context.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
@@ -23,7 +23,12 @@ export type Observe = (path: string, target: string) => ObservedCall;
 export function createClientObserver(telemetry: Telemetry, clock: Clock = systemClock): Observe {
   const duration = createDurationHistogram(telemetry.meter, "rpc.client.call.duration", "Calls made, retries included");
   const retries = telemetry.meter.createCounter("weft.client.retries", { description: "Attempts after the first" });
+  const fallbacks = telemetry.meter.createCounter("weft.client.fallbacks", {
+    description: "Calls whose answer the caller did without",
+  });
   return (path, target) => {
+    const fallback = currentCall()?.fallback;
+    if (fallback) fallback.count = () => fallbacks.add(1, { name: fallback.name });
     const startedAt = clock.monotonic();
     const attributes: Attributes = { "rpc.system.name": "grpc", "rpc.method": path, "server.address": target };
     const span = telemetry.startSpan(path, { kind: SpanKind.CLIENT, attributes });

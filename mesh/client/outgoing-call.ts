@@ -46,6 +46,9 @@ export function prepareCall(
   clock: Clock,
 ): OutgoingCall {
   const ambient = currentCall();
+  if (ambient?.fallback && policy.fallback === undefined) {
+    throw new Error(`${policy.path} is called with fallback "${ambient.fallback.name}", its contract declares none`);
+  }
   const now = clock.now();
   const deadlineMs = Math.min(
     ambient?.deadlineMs ?? Number.POSITIVE_INFINITY,

@@ -21,8 +21,18 @@ export interface CallContext {
   /** SPIFFE id of the calling service: "spiffe://weft.local/order". */
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
+  /** IP address of the caller outside, as far as our own proxies vouch for it. Known at the public edge only. */
+  /** Set while withFallback() runs: what it does without the answer of a call made here. */
+  readonly fallback?: FallbackScope | undefined;
   /** OpenTelemetry's context: the current span. */
   readonly otel: Context;
+}
+
+/** A declared fallback around calls; the calls that are made in it report to it. */
+export interface FallbackScope {
+  readonly name: string;
+  /** Counts the fallback; given by the first call that is made, which knows where to count. */
+  count?: (() => void) | undefined;
 }
 
 const ambient = new AsyncLocalStorage<CallContext>();
@@ -90,6 +100,7 @@ class DerivedContext implements CallContext {
   readonly deadlineMs: number;
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
+  readonly fallback: FallbackScope | undefined;
   readonly otel: Context;
   readonly #base: CallContext | undefined;
   readonly #changes: Partial<CallContext>;
@@ -99,6 +110,7 @@ class DerivedContext implements CallContext {
     this.deadlineMs = changes.deadlineMs ?? base?.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.peer = "peer" in changes ? changes.peer : base?.peer;
     this.endUser = "endUser" in changes ? changes.endUser : base?.endUser;
+    this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
     this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
     this.#base = base;
     this.#changes = changes;

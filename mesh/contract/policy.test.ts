@@ -53,7 +53,9 @@ const retry = { maxAttempts: 3, initialBackoff: { nanos: 10_000_000 }, maxBackof
 describe("contractProblems()", () => {
   test("finds nothing wrong with sensible options", () => {
     expect(
-      contractProblems(contract({ timeout: second, retry, requiredScopes: ["customer", "catalog:write"] })),
+      contractProblems(
+        contract({ timeout: second, retry, requiredScopes: ["customer", "catalog:write"], fallback: "static-list" }),
+      ),
     ).toEqual([]);
   });
 
@@ -67,6 +69,7 @@ describe("contractProblems()", () => {
     ["no backoff", { retry: { maxAttempts: 2, maxBackoff: second } }, Level.IDEMPOTENT, /initial_backoff/],
     ["a shrinking backoff", { retry: { ...retry, maxBackoff: { nanos: 1 } } }, Level.IDEMPOTENT, /max_backoff/],
     ["an attempt of no time", { retry: { ...retry, attemptTimeout: {} } }, Level.IDEMPOTENT, /attempt_timeout/],
+    ["a fallback that is no name", { fallback: "Do without" }, Level.IDEMPOTENT, /fallback must be/],
     ["a scope with a blank", { requiredScopes: ["a b"] }, Level.IDEMPOTENT, /required_scopes/],
   ])("names file, method and reason of %s", (_name, policy, level, reason) => {
     const problems = contractProblems(contract(policy, level));
@@ -106,6 +109,8 @@ describe("readPolicies()", () => {
     });
     expect(policies.get(EchoService.method.echo)).toMatchObject({ timeoutMs: 5_000, idempotent: false });
     expect(policies.get(EchoService.method.echo)?.retry).toBeUndefined();
+    expect(policies.get(EchoService.method.echoAgain)?.fallback).toBe("silence");
+    expect(policies.get(EchoService.method.echo)?.fallback).toBeUndefined();
     expect(policies.get(EchoService.method.chat)?.timeoutMs).toBe(Number.POSITIVE_INFINITY);
     expect(policies.get(EchoService.method.echoForUser)?.requiredScopes).toEqual(["echo"]);
   });

@@ -34,6 +34,8 @@ export interface MethodPolicy {
   readonly retry: RetryPolicy | undefined;
   /** Scopes that the end user's token must carry, all of them. */
   readonly requiredScopes: readonly string[];
+  /** What a caller does without an answer is declared: see withFallback(). Undefined if it must fail. */
+  readonly fallback: string | undefined;
 }
 
 /** Retries with exponential backoff and full jitter. */
@@ -83,6 +85,7 @@ function readPolicy(method: DescMethod): MethodPolicy {
     idempotent: isIdempotent(method),
     retry: option?.retry && readRetry(option.retry),
     requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
+    fallback: option?.fallback || undefined,
   });
 }
 
@@ -115,6 +118,9 @@ function methodProblems(method: DescMethod): string[] {
   }
   if (option.requiredScopes.some((scope) => !/^[a-z][a-z0-9:._-]*$/.test(scope))) {
     problems.push("required_scopes must be lower-case words such as customer or catalog:write");
+  }
+  if (option.fallback !== "" && !/^[a-z][a-z0-9-]{0,39}$/.test(option.fallback)) {
+    problems.push("fallback must be a short lower-case name such as stock or static-list");
   }
   if (option.retry) problems.push(...retryProblems(method, option.retry));
   return problems.map((problem) => `${where(method.parent)}.${method.name}: ${problem}`);

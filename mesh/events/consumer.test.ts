@@ -9,7 +9,7 @@ import { startMariadb } from "../../tools/dev/testing/engines.ts";
 import { currentCall } from "../context/call-context.ts";
 import type { Database } from "../data/queryable.ts";
 import { encodeEvent } from "./envelope.ts";
-import { type EventMeta, onEvent } from "./handler.ts";
+import { type EventMeta, onEvent, onEvents } from "./handler.ts";
 import { eventually, startWorld, type World } from "./testing.ts";
 import { Ended, Happened, streams } from "./testing-events.ts";
 
@@ -71,6 +71,27 @@ test("many events are handled in batches, in order, each once", async () => {
   await eventually(async () => (await world.effects()).length >= 500);
   expect(await world.effects()).toEqual(texts(500));
   await eventually(() => world.settled());
+});
+
+test("onEvents() gets many events of several kinds in one call, in order; a poisonous one fails alone", async () => {
+  const calls: string[][] = [];
+  const many = onEvents([Happened, Ended], async (tx, events) => {
+    calls.push(events.map(({ message }) => message.text));
+    for (const { message, meta } of events) {
+      expect(meta.eventId).toBe(message.text.replaceAll(" ", "-"));
+      if (message.text === "poison") throw new Error("cannot stand it");
+      await tx.execute("test.effect", "INSERT INTO effects (text) VALUES (?)", [message.text]);
+    }
+  });
+  await publish(texts(100));
+  await publish(["end"], { schema: Ended });
+  await publish(["poison"]);
+  world.consumer({ handlers: many, batchSize: 102, maxDeliveries: 2 });
+  await eventually(async () => (await world.deadLetters()).length === 1);
+  await eventually(() => world.settled());
+  expect((await world.effects()).toSorted()).toEqual([...texts(100), "end"].toSorted());
+  expect(Math.max(...calls.map((call) => call.length))).toBeGreaterThan(10);
+  expect(calls.filter((call) => call.includes("poison")).at(-1)).toEqual(["poison"]);
 });
 
 test("redelivery changes nothing, in a batch, in part of one, or alone", async () => {

@@ -1,6 +1,6 @@
 import type { JsMsg } from "@nats-io/jetstream";
-import { type DecodedEvent, decodeEvent } from "./envelope.ts";
-import type { EventHandler } from "./handler.ts";
+import { decodeEvent } from "./envelope.ts";
+import type { EventHandler, EventKind, ReceivedEvent } from "./handler.ts";
 
 /** One message in hand. */
 export interface Delivery {
@@ -37,22 +37,26 @@ export function createDelivery(message: JsMsg): Delivery {
 }
 
 /** A delivery that a handler understands. */
-export interface Work {
+export interface Work<Handler extends EventKind = EventHandler> {
   readonly delivery: Delivery;
-  readonly event: DecodedEvent;
+  readonly event: ReceivedEvent;
+  readonly handler: Handler;
 }
 
 /** What is to become of a delivery: no handler wants it, it cannot be read, or it is to be handled. */
-export type Sorted =
+export type Sorted<Handler extends EventKind> =
   | { readonly kind: "unwanted" }
   | { readonly kind: "unreadable"; readonly cause: unknown }
-  | { readonly kind: "work"; readonly work: Work };
+  | { readonly kind: "work"; readonly work: Work<Handler> };
 
-export function sortDelivery(delivery: Delivery, handlers: ReadonlyMap<string, EventHandler>): Sorted {
+export function sortDelivery<Handler extends EventKind>(
+  delivery: Delivery,
+  handlers: ReadonlyMap<string, Handler>,
+): Sorted<Handler> {
   const handler = handlers.get(delivery.message.subject);
   if (handler === undefined) return { kind: "unwanted" };
   try {
-    return { kind: "work", work: { delivery, event: decodeEvent(delivery.message.data, handler) } };
+    return { kind: "work", work: { delivery, event: decodeEvent(delivery.message.data, handler), handler } };
   } catch (cause) {
     return { kind: "unreadable", cause };
   }

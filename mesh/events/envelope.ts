@@ -9,7 +9,7 @@ import {
 import { timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { readEventPolicy } from "../contract/event-policy.ts";
 import { type EventEnvelope, EventEnvelopeSchema } from "../gen/weft/v1/event_pb.ts";
-import type { EventHandler, EventMeta } from "./handler.ts";
+import type { EventKind, ReceivedEvent } from "./handler.ts";
 
 /** Largest event, envelope included: half of what NATS takes (1 MB), so that it fits with its headers in any stream. */
 export const eventBytesMax = 512 * 1024;
@@ -54,18 +54,12 @@ export function encodeEvent<Desc extends DescMessage>(
   return { subject, envelope, bytes };
 }
 
-/** An event as a handler takes it. */
-export interface DecodedEvent {
-  readonly meta: EventMeta;
-  readonly handle: ReturnType<EventHandler["decode"]>;
-}
-
-/** Unwraps what came from the broker. @throws Error if it is no event that this handler understands */
-export function decodeEvent(data: Uint8Array, handler: EventHandler): DecodedEvent {
+/** Unwraps what came from the broker. @throws Error if it is no event of this kind */
+export function decodeEvent(data: Uint8Array, kind: EventKind): ReceivedEvent {
   const { eventId, type, aggregateId, aggregateVersion, occurredAt, payload } = fromBinary(EventEnvelopeSchema, data);
   if (!/^[\x21-\x7e]{1,64}$/.test(eventId)) throw new Error("the envelope has no usable event_id");
-  if (type !== handler.type) throw new Error(`the envelope holds "${type}", and its subject is ${handler.type}'s`);
+  if (type !== kind.type) throw new Error(`the envelope holds "${type}", and its subject is ${kind.type}'s`);
   if (occurredAt === undefined) throw new Error("the envelope has no occurred_at");
   const meta = { eventId, aggregateId, aggregateVersion, occurredAt: timestampDate(occurredAt) };
-  return { meta, handle: handler.decode(payload) };
+  return { meta, message: kind.decode(payload) };
 }

@@ -1,6 +1,17 @@
+export { type Broadcast, type BroadcastOptions, startBroadcast } from "./broadcast.ts";
 export { type Broker, type BrokerOptions, createBroker } from "./broker.ts";
 export { type ConsumerOptions, startConsumer } from "./consumer.ts";
-export { type EventHandler, type EventMeta, onEvent } from "./handler.ts";
+export { createDirectPublisher, type DirectPublisher, type DirectPublisherOptions } from "./direct-publisher.ts";
+export {
+  type EventHandler,
+  type EventMeta,
+  onEvent,
+  onEvents,
+  onRepeatableEvent,
+  type ReceivedEvent,
+  type RepeatableHandler,
+} from "./handler.ts";
 export { eventMigrations } from "./migrations.ts";
 export { createOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
+export { type RepeatableConsumerOptions, startRepeatableConsumer } from "./repeatable-consumer.ts";
 export { defaultDeadLetterStream, defaultEventStream, type EventStream } from "./streams.ts";

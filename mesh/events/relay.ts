@@ -1,10 +1,10 @@
-import { SpanKind } from "@opentelemetry/api";
 import type { Clock, Random } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createAlarm } from "./alarm.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { createPublishEvent } from "./publish.ts";
 import { createPurge } from "./purge.ts";
 import { createTransitionLog } from "./transition-log.ts";
 
@@ -44,7 +44,7 @@ export function startRelay(options: RelayOptions): Relay {
   const stopping = new AbortController();
   const alarm = createAlarm();
   const log = createTransitionLog(telemetry.logger, "outbox relay cannot publish", "outbox relay publishes again");
-  const sent = telemetry.meter.createCounter("messaging.client.sent.messages", { description: "Events published" });
+  const publishEvent = createPublishEvent(telemetry);
   const purgeIfDue = createPurge(clock, (count) => store.purge(options.retentionMs, count));
   let failures = 0;
 
@@ -68,18 +68,8 @@ export function startRelay(options: RelayOptions): Relay {
   };
 
   const publish = (session: BrokerSession, row: OutboxRow): Promise<void> => {
-    const attributes = { "messaging.system": "nats", "messaging.destination.name": row.subject };
-    const parent = telemetry.extract(row.traceparent === null ? {} : { traceparent: row.traceparent });
-    const span = {
-      kind: SpanKind.PRODUCER,
-      parent,
-      attributes: { ...attributes, "messaging.message.id": row.event_id },
-    };
-    return telemetry.span(`publish ${row.subject}`, span, async () => {
-      const { event_id: id, subject, envelope: data } = row;
-      await session.publish({ id, subject, data, headers: telemetry.inject() });
-      sent.add(1, attributes);
-    });
+    const { event_id: eventId, subject, envelope } = row;
+    return publishEvent(session, { eventId, subject, envelope, traceparent: row.traceparent ?? undefined });
   };
 
   const step = async (): Promise<void> => {

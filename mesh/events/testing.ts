@@ -5,6 +5,7 @@ import { migrate } from "../data/migrate.ts";
 import { eventually, startTestDatabase } from "../data/testing.ts";
 import { createBroker } from "./broker.ts";
 import { type ConsumerOptions, startConsumer } from "./consumer.ts";
+import { createDirectPublisher, type DirectPublisherOptions } from "./direct-publisher.ts";
 import { onEvent } from "./handler.ts";
 import { eventMigrations } from "./migrations.ts";
 import { createOutbox, type OutboxOptions } from "./outbox.ts";
@@ -37,6 +38,8 @@ export async function startWorld() {
     newBroker: (url = nats.url) => resources.use(createBroker({ url, service: "test", telemetry, ...streams })),
     outbox: (options: Partial<OutboxOptions> = {}) =>
       resources.use(createOutbox({ database, broker, telemetry, ...options })),
+    publisher: (options: Partial<DirectPublisherOptions> = {}) =>
+      resources.use(createDirectPublisher({ broker, telemetry, ...options })),
     consumer: (options: Partial<ConsumerOptions> = {}) =>
       resources.use(
         startConsumer({

@@ -13,10 +13,25 @@ export interface Product {
   sku: string;
   name: string;
   description: string;
+  /** "coffee-beans" */
+  category: string;
   price: Money;
   /** From 1, one more with each change. */
   version: bigint;
   updatedAt: Date;
+}
+
+/** A category and how many products it has. */
+export interface Category {
+  name: string;
+  productCount: bigint;
+}
+
+/** What a product is called and how it is described; what is left out stays as it is. */
+export interface ProductTexts {
+  name?: string | undefined;
+  description?: string | undefined;
+  category?: string | undefined;
 }
 
 /** The product as it is with that price from `now` (epoch ms) on; the same object if it costs that already. */
@@ -24,6 +39,40 @@ export function withPrice(product: Product, price: Money, now: number): Product 
   const { currencyCode, minorUnits } = product.price;
   if (currencyCode === price.currencyCode && minorUnits === price.minorUnits) return product;
   return { ...product, price, version: product.version + 1n, updatedAt: new Date(now) };
+}
+
+/** The product as it is with those texts from `now` (epoch ms) on; the same object if they are its already. */
+export function withTexts(product: Product, texts: ProductTexts, now: number): Product {
+  const { name = product.name, description = product.description, category = product.category } = texts;
+  if (name === product.name && description === product.description && category === product.category) return product;
+  return { ...product, name, description, category, version: product.version + 1n, updatedAt: new Date(now) };
+}
+
+/** Words of a query that are looked for; the rest is ignored, which bounds what one search costs. */
+const SEARCH_WORDS_MAX = 20;
+
+/**
+ * The words of a query, each once, in the order of the query. Whatever else it holds (quotes, operators of other search languages, control
+ * characters) only separates them, so that no query can mean anything but words.
+ */
+export function searchWords(query: string): string[] {
+  const words =
+    query
+      .normalize("NFC")
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  return [...new Set(words)].slice(0, SEARCH_WORDS_MAX);
+}
+
+/** Pages of one search. Who has not found it by then searches for something else; and the tenth page costs ten times the first. */
+export const SEARCH_PAGES_MAX = 10;
+
+/** Where a page of a search begins. */
+export interface SearchPosition {
+  /** 0 is the first. */
+  page: number;
+  /** Products on the pages before. */
+  offset: number;
 }
 
 /** What a request for a product that does not exist is answered with. */
@@ -34,7 +83,7 @@ export function productNotFound(sku: string): ConnectError {
   });
 }
 
-/** What a price change is answered with when others keep changing the same product meanwhile. */
+/** What a change is answered with when others keep changing the same product meanwhile. */
 export function productContended(sku: string): ConnectError {
   return rpcError(Code.Aborted, `product ${JSON.stringify(sku)} is being changed by others, try again`, {
     reason: "PRODUCT_CONTENDED",

@@ -1,5 +1,6 @@
-import type { Outbox } from "@weft/mesh/events";
-import { PriceChangedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
+import { type Outbox, onRepeatableEvent, type RepeatableHandler } from "@weft/mesh/events";
+import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
+import type { ProductCaches } from "./cached.ts";
 import type { CatalogEvents } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
@@ -9,5 +10,19 @@ export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEven
       const message = { sku: after.sku, oldPrice: before.price, newPrice: after.price };
       await outbox.append(tx, PriceChangedSchema, message, { version: after.version });
     },
+    async productUpdated(tx, { sku, name, description, category, version }) {
+      await outbox.append(tx, ProductUpdatedSchema, { sku, name, description, category }, { version });
+    },
   };
+}
+
+/** Every process of the catalog's hears what any of them has changed. */
+export function cacheHandlers({ products, pages }: ProductCaches): RepeatableHandler[] {
+  return [
+    onRepeatableEvent(PriceChangedSchema, ({ sku }) => products.invalidate([sku])),
+    onRepeatableEvent(ProductUpdatedSchema, async ({ sku }) => {
+      // It may have come into another category, and so onto other pages.
+      await Promise.all([products.invalidate([sku]), pages.invalidateAll()]);
+    }),
+  ];
 }

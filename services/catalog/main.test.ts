@@ -5,7 +5,12 @@ import { BadRequestSchema, ErrorInfoSchema } from "@weft/mesh/gen/google/rpc/err
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
-import { type PriceChanged, PriceChangedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
+import {
+  type PriceChanged,
+  PriceChangedSchema,
+  type ProductUpdated,
+  ProductUpdatedSchema,
+} from "../../gen/shop/catalog/v1/events_pb.ts";
 import { createTestMesh } from "../../tools/dev/testing/mesh.ts";
 import { loadConfig } from "./config.ts";
 import { start } from "./main.ts";
@@ -14,15 +19,23 @@ import { seedProducts } from "./store.ts";
 const resources = new AsyncDisposableStack();
 let catalog: Client<typeof CatalogService>;
 let priceChanges: readonly PriceChanged[];
+let updates: readonly ProductUpdated[];
 
 beforeAll(async () => {
   const mesh = resources.use(await createTestMesh(["catalog"]));
   resources.use(await start(loadConfig(mesh.env("catalog"))));
   priceChanges = await mesh.watch(PriceChangedSchema);
+  updates = await mesh.watch(ProductUpdatedSchema);
   const telemetry = createTelemetry({ service: "test", logLevel: "error" });
   await using database = createDatabase({ url: mesh.database("catalog").url, telemetry });
   const skus = Array.from({ length: 45 }, (_, i) => `SKU-${String(i).padStart(2, "0")}`);
-  const product = { name: "Thing", description: "A thing.", currencyCode: "EUR", minorUnits: 1_999n };
+  const product = {
+    name: "Thing",
+    description: "A thing.",
+    category: "things",
+    currencyCode: "EUR",
+    minorUnits: 1_999n,
+  };
   await seedProducts(
     database,
     skus.map((sku) => ({ ...product, sku })),
@@ -78,6 +91,135 @@ describe("the list", () => {
   test("refuses a page size over its limit, naming the field", async () => {
     const error = await failure(catalog.listProducts({ pageSize: 10_000 }));
     expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["page_size"]]);
+  });
+});
+
+describe("a category", () => {
+  test("is listed alone, its token is refused for another", async () => {
+    await catalog.updateProduct({ sku: "SKU-40", category: "rare" });
+    await catalog.updateProduct({ sku: "SKU-41", category: "rare" });
+    const first = await catalog.listProducts({ category: "rare", pageSize: 1 });
+    expect(first.products.map(({ sku, category }) => [sku, category])).toEqual([["SKU-40", "rare"]]);
+    const pageToken = first.nextPageToken;
+    const second = await catalog.listProducts({ category: "rare", pageSize: 1, pageToken });
+    expect([second.products.map(({ sku }) => sku), second.nextPageToken]).toEqual([["SKU-41"], ""]);
+    const error = await failure(catalog.listProducts({ category: "things", pageToken }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["page_token"]]);
+  });
+
+  test("that does not exist is empty", async () => {
+    expect((await catalog.listProducts({ category: "nothing" })).products).toEqual([]);
+  });
+
+  test("comes with its number of products", async () => {
+    await catalog.updateProduct({ sku: "SKU-42", category: "one" });
+    expect((await catalog.listCategories({})).categories).toContainEqual(
+      expect.objectContaining({ name: "one", productCount: 1n }),
+    );
+  });
+
+  test.each(["Coffee", "a b", "x".repeat(41)])("is refused as %j, naming the field", async (category) => {
+    const error = await failure(catalog.listProducts({ category }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["category"]]);
+  });
+});
+
+describe("search", () => {
+  test("gives pages that together hold each match once", async () => {
+    const skus: string[] = [];
+    let pages = 0;
+    for (let pageToken = ""; ; ) {
+      const page = await catalog.searchProducts({ query: "thing", pageSize: 10, pageToken });
+      skus.push(...page.products.map(({ sku }) => sku));
+      pages++;
+      if (page.nextPageToken === "") break;
+      pageToken = page.nextPageToken;
+    }
+    expect([pages, skus.length, new Set(skus).size]).toEqual([5, 45, 45]);
+  });
+
+  test.each([
+    `"`,
+    `+thing -thing`,
+    `"thing`,
+    `(((thing`,
+    `thing*)*`,
+    `' OR '1'='1`,
+    `%_%`,
+    `\u0000thing`,
+    `thing@5`,
+    `\\' UNION SELECT 1; --`,
+    "😀".repeat(50),
+    `>thing <thing ~thing`,
+  ])("answers %j like any other", async (query) => {
+    expect((await catalog.searchProducts({ query })).products.length).toBeLessThanOrEqual(20);
+  });
+
+  test.each([
+    ["made up", (): string => Buffer.from(JSON.stringify(["catalog.search", "1", "20"])).toString("base64url")],
+    ["garbage", () => "garbage"],
+  ])("refuses a page token that is %s, naming the field", async (_, token) => {
+    const error = await failure(catalog.searchProducts({ query: "thing", pageToken: token() }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["page_token"]]);
+  });
+
+  test.each([
+    ["beyond the tenth page", ["10", "200"]],
+    ["far into the page", ["1", "1000000"]],
+    ["before the first product", ["1", "-1"]],
+    ["nowhere", ["x", "y"]],
+    ["half", ["1"]],
+  ])("refuses a page token that leads %s", async (_, values) => {
+    const { nextPageToken } = await catalog.searchProducts({ query: "thing" });
+    const [list] = JSON.parse(Buffer.from(nextPageToken, "base64url").toString()) as string[];
+    const pageToken = Buffer.from(JSON.stringify([list, ...values])).toString("base64url");
+    const error = await failure(catalog.searchProducts({ query: "thing", pageToken }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["page_token"]]);
+  });
+
+  test("refuses the page token of another query", async () => {
+    const { nextPageToken: pageToken } = await catalog.searchProducts({ query: "thing" });
+    const error = await failure(catalog.searchProducts({ query: "things", pageToken }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, ["page_token"]]);
+  });
+
+  test.each([
+    ["without a query", { query: "" }, "query"],
+    ["for a book", { query: "x".repeat(201) }, "query"],
+    ["for too much at once", { query: "thing", pageSize: 101 }, "page_size"],
+  ])("is refused %s, naming the field", async (_, request, field) => {
+    const error = await failure(catalog.searchProducts(request));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, [field]]);
+  });
+});
+
+describe("an updated product", () => {
+  test("is in the next answer, and is told of once with all its texts", async () => {
+    const sku = "SKU-30";
+    const { product } = await catalog.updateProduct({ sku, name: "Other thing", description: "" });
+    expect(product).toMatchObject({ sku, name: "Other thing", description: "", category: "things", version: 2n });
+    await catalog.updateProduct({ sku, name: "Other thing" });
+    expect((await catalog.getProduct({ sku })).product).toEqual(product);
+    // When this later change has arrived, a second event of the first would have too.
+    await catalog.updateProduct({ sku: "SKU-31", name: "Later" });
+    await vi.waitFor(() => expect(updates.some((update) => update.sku === "SKU-31")).toBe(true), 10_000);
+    expect(updates.filter((update) => update.sku === sku)).toMatchObject([
+      { name: "Other thing", description: "", category: "things" },
+    ]);
+  });
+
+  test("that does not exist is NOT_FOUND", async () => {
+    expect((await failure(catalog.updateProduct({ sku: "nothing", name: "x" }))).code).toBe(Code.NotFound);
+  });
+
+  test.each([
+    ["an empty name", { name: "" }, "name"],
+    ["a long name", { name: "x".repeat(201) }, "name"],
+    ["a long description", { description: "x".repeat(2_001) }, "description"],
+    ["no category", { category: "" }, "category"],
+  ])("is refused %s, naming the field", async (_, texts, field) => {
+    const error = await failure(catalog.updateProduct({ sku: "SKU-32", ...texts }));
+    expect([error.code, violatedFields(error)]).toEqual([Code.InvalidArgument, [field]]);
   });
 });
 

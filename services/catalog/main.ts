@@ -1,3 +1,4 @@
+import { createRedis, keepFresh } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
@@ -5,8 +6,9 @@ import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { file_shop_catalog_v1_events } from "../../gen/shop/catalog/v1/events_pb.ts";
+import { createCachedReads, createProductCaches } from "./cached.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { createCatalogEvents } from "./events.ts";
+import { cacheHandlers, createCatalogEvents } from "./events.ts";
 import { catalogRoutes } from "./rpc.ts";
 import { createProductStore } from "./store.ts";
 
@@ -24,11 +26,21 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
+  const products = createProductStore(database);
+  const isCached = config.productCacheTtlMs > 0;
+  const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
+  const caches = createProductCaches({ redis, telemetry, ttlMs: config.productCacheTtlMs });
+  if (isCached) {
+    const handlers = cacheHandlers(caches);
+    resources.use(keepFresh({ broker, telemetry, caches: [caches.products, caches.pages], handlers }));
+  }
   const routes = catalogRoutes({
     clock: systemClock,
     database,
-    products: createProductStore(database),
+    products,
+    reads: isCached ? createCachedReads(products, caches) : products,
     events: createCatalogEvents(outbox),
+    changed: (sku) => caches.products.invalidate([sku]),
   });
   resources.use(
     await serve({

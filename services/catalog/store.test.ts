@@ -1,4 +1,4 @@
-import { createDatabase, type Database, migrate } from "@weft/mesh/data";
+import { createDatabase, type Database, migrate, type SqlValue } from "@weft/mesh/data";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testDatabase } from "../../tools/dev/testing/engines.ts";
@@ -24,12 +24,28 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 function seed(sku: string): ProductSeed {
-  return { sku, name: `Name of ${sku}`, description: "Fine.", currencyCode: "EUR", minorUnits: 1_999n };
+  return {
+    sku,
+    name: `Name of ${sku}`,
+    description: "Fine.",
+    category: "things",
+    currencyCode: "EUR",
+    minorUnits: 1_999n,
+  };
+}
+
+async function plan(sql: string, params: SqlValue[]) {
+  const explained = await database.query<{ type: string; key: string; Extra: string }>(
+    "test.explain",
+    `EXPLAIN ${sql}`,
+    params,
+  );
+  return explained;
 }
 
 test("findProduct() finds exactly that SKU, with all that was stored", async () => {
   expect(await store.findProduct("b")).toEqual({
-    ...{ sku: "b", name: "Name of b", description: "Fine." },
+    ...{ sku: "b", name: "Name of b", description: "Fine.", category: "things" },
     ...{ price: { currencyCode: "EUR", minorUnits: 1_999n }, version: 1n, updatedAt: NOW },
   });
   expect(await store.findProduct("b ")).toBeUndefined();
@@ -39,7 +55,7 @@ test("findProduct() finds exactly that SKU, with all that was stored", async () 
 test("listProducts() goes through all by SKU, page after page", async () => {
   const skus: string[] = [];
   for (let after: string | undefined; ; after = skus.at(-1)) {
-    const page = await store.listProducts(after, 2);
+    const page = await store.listProducts({ after, limit: 2 });
     if (page.length === 0) break;
     skus.push(...page.map(({ sku }) => sku));
   }
@@ -47,28 +63,130 @@ test("listProducts() goes through all by SKU, page after page", async () => {
 });
 
 test("listProducts() reads by the key, not the whole table", async () => {
-  const plan = await database.query<{ type: string; key: string; Extra: string }>(
-    "test.explain",
-    "EXPLAIN SELECT sku FROM products WHERE sku > ? ORDER BY sku LIMIT ?",
-    ["a", 2],
-  );
-  expect(plan).toMatchObject([{ type: "range", key: "PRIMARY", Extra: expect.not.stringContaining("filesort") }]);
+  expect(await plan("SELECT sku FROM products WHERE sku > ? ORDER BY sku LIMIT ?", ["a", 2])).toMatchObject([
+    { type: "range", key: "PRIMARY", Extra: expect.not.stringContaining("filesort") },
+  ]);
 });
 
-describe("savePrice()", () => {
+describe("a category", () => {
+  beforeAll(async () => {
+    const of = (sku: string, category: string) => ({ ...seed(sku), category });
+    const skus = Array.from({ length: 300 }, (_, i) => `cat-${String(i).padStart(3, "0")}`);
+    await seedProducts(database, [
+      ...skus.slice(0, 7).map((sku) => of(sku, "few")),
+      ...skus.slice(7).map((sku) => of(sku, "many")),
+    ]);
+  });
+
+  test("is listed by SKU, page after page, and nothing else with it", async () => {
+    const first = await store.listProducts({ category: "few", limit: 5 });
+    const rest = await store.listProducts({ category: "few", after: first.at(-1)?.sku, limit: 5 });
+    expect([...first, ...rest].map(({ sku }) => sku)).toEqual(Array.from({ length: 7 }, (_, i) => `cat-00${i}`));
+  });
+
+  test("is read by its index, without sorting", async () => {
+    const sql = "SELECT name FROM products WHERE category = ? AND sku > ? ORDER BY sku LIMIT ?";
+    expect(await plan(sql, ["few", "cat-001", 5])).toMatchObject([
+      { type: "range", key: "products_category", Extra: expect.not.stringContaining("filesort") },
+    ]);
+  });
+
+  test("counts its products as they come and move, and is gone with its last", async () => {
+    const counts = async () =>
+      new Map((await store.listCategories(100)).map(({ name, productCount }) => [name, Number(productCount)]));
+    expect((await counts()).get("few")).toBe(7);
+    await move("cat-000", "new");
+    expect([(await counts()).get("few"), (await counts()).get("new")]).toEqual([6, 1]);
+    await move("cat-000", "few");
+    expect([(await counts()).get("few"), (await counts()).get("new")]).toEqual([7, undefined]);
+    await Promise.all(Array.from({ length: 6 }, (_, i) => move(`cat-00${i}`, i % 2 ? "many" : "odd")));
+    const rows = await database.query<{ name: string; count: string }>(
+      "test.counts",
+      "SELECT category AS name, COUNT(*) AS count FROM products GROUP BY category ORDER BY category",
+    );
+    expect([...(await counts())]).toEqual(rows.map(({ name, count }) => [name, Number(count)]));
+  });
+
+  async function move(sku: string, category: string): Promise<void> {
+    const before = await store.findProduct(sku);
+    if (before === undefined) throw new Error("the seed is missing");
+    const after = { ...before, category, version: before.version + 1n };
+    expect(await database.transaction("test.move", (tx) => store.saveProduct(tx, before, after))).toBe(true);
+  }
+});
+
+describe("searchProducts()", () => {
+  const texts: [sku: string, name: string, description: string][] = [
+    ["s-1", "Hand grinder", "Steel burrs for coffee."],
+    ["s-2", "Coffee grinder", "Grinds coffee as fine as coffee can be."],
+    ["s-3", "Kettle", "For tea."],
+    ["s-4", "Café crème", "A dark roast."],
+    ["s-5", "Kettle", "For tea."],
+  ];
+  beforeAll(async () => {
+    await seedProducts(
+      database,
+      texts.map(([sku, name, description]) => ({ ...seed(sku), name, description })),
+    );
+  });
+  const find = async (...words: string[]) => (await store.searchProducts(words, 0, 100)).map(({ sku }) => sku);
+
+  test("finds products that hold at least one word, the best match first", async () => {
+    expect(await find("coffee", "grinder")).toEqual(["s-2", "s-1"]);
+  });
+
+  test("has those that match as well by SKU, so that pages do not overlap", async () => {
+    expect(await find("kettle")).toEqual(["s-3", "s-5"]);
+    expect((await store.searchProducts(["kettle"], 1, 1)).map(({ sku }) => sku)).toEqual(["s-5"]);
+  });
+
+  test("finds without regard to case and accents", async () => {
+    expect(await find("cafe")).toEqual(["s-4"]);
+  });
+
+  test("finds what a product is called from its change on", async () => {
+    const before = await store.findProduct("s-3");
+    if (before === undefined) throw new Error("the seed is missing");
+    const after = { ...before, name: "Samovar", version: before.version + 1n };
+    await database.transaction("test.rename", (tx) => store.saveProduct(tx, before, after));
+    expect([await find("samovar"), await find("kettle")]).toEqual([["s-3"], ["s-5"]]);
+  });
+
+  test.each([[["the"]], [["a"]], [["nothinglikeit"]], [["咖啡"]], [["x".repeat(200)]]])(
+    "finds nothing for %j",
+    async (words) => {
+      expect(await find(...words)).toEqual([]);
+    },
+  );
+
+  test("reads the full-text index, not the table", async () => {
+    const sql = "SELECT sku FROM products WHERE MATCH (name, description) AGAINST (? IN NATURAL LANGUAGE MODE)";
+    expect(await plan(sql, ["coffee"])).toMatchObject([{ type: "fulltext", key: "products_words" }]);
+  });
+});
+
+describe("saveProduct()", () => {
   test("stores a price of up to a trillion units exactly, and only over the version before", async () => {
     const before = await store.findProduct("a");
     if (before === undefined) throw new Error("the seed is missing");
     const price = { currencyCode: "JPY", minorUnits: 999_999_999_999n };
     const after = { ...before, price, version: 2n, updatedAt: new Date("2026-03-02T00:00:00Z") };
-    const save = () => database.transaction("test.savePrice", (tx) => store.savePrice(tx, after));
+    const save = () => database.transaction("test.saveProduct", (tx) => store.saveProduct(tx, before, after));
     expect([await save(), await save()]).toEqual([true, false]);
     expect(await store.findProduct("a")).toEqual(after);
   });
 });
 
 test("seedProducts() leaves what is there as it is", async () => {
-  await seedProducts(database, [{ ...seed("B"), minorUnits: 1n }, seed("new")], NOW);
+  expect(await seedProducts(database, [{ ...seed("B"), minorUnits: 1n }, seed("new")], NOW)).toBe(1);
   expect((await store.findProduct("B"))?.price.minorUnits).toBe(1_999n);
   expect(await store.findProduct("new")).toBeDefined();
+});
+
+test("seedProducts() by two at once adds each product once, and counts it once", async () => {
+  const products = Array.from({ length: 1_200 }, (_, i) => ({ ...seed(`two-${i}`), category: "both" }));
+  const added = await Promise.all([seedProducts(database, products, NOW), seedProducts(database, products, NOW)]);
+  expect(added[0] + added[1]).toBe(1_200);
+  const both = (await store.listCategories(100)).find(({ name }) => name === "both");
+  expect(both?.productCount).toBe(1_200n);
 });

@@ -2,37 +2,57 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Transaction } from "@weft/mesh/data";
 import { describe, expect, test } from "vitest";
 import type { Product } from "./domain.ts";
-import { batchGetProducts, type CatalogDeps, changePrice, listProducts } from "./usecases.ts";
+import {
+  batchGetProducts,
+  type CatalogDeps,
+  changePrice,
+  listProducts,
+  searchProducts,
+  updateProduct,
+} from "./usecases.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 
 function product(sku: string, minorUnits = 500n): Product {
   const price = { currencyCode: "EUR", minorUnits };
-  return { sku, name: sku, description: "", price, version: 1n, updatedAt: new Date(0) };
+  return { sku, name: sku, description: "", category: "things", price, version: 1n, updatedAt: new Date(0) };
 }
 
 /** Products in memory; `rivals` others change each product just before it is saved. */
 function catalogOf(products: Product[], rivals = 0) {
   const bySku = new Map(products.map((p) => [p.sku, p]));
   const published: { before: Product; after: Product }[] = [];
+  const told: Product[] = [];
+  const searched: string[] = [];
+  const store: CatalogDeps["products"] = {
+    findProduct: async (sku) => bySku.get(sku),
+    findProducts: async (skus) => [...bySku.values()].filter((p) => skus.includes(p.sku)),
+    listProducts: async ({ after = "", limit }) => products.filter((p) => p.sku > after).slice(0, limit),
+    searchProducts: async (words, offset, limit) => {
+      searched.push(words.join(" "));
+      return products.slice(offset, offset + limit);
+    },
+    listCategories: async () => [],
+    saveProduct: async (_tx, before, changed) => {
+      const current = bySku.get(changed.sku) ?? product(changed.sku);
+      if (rivals-- > 0) bySku.set(changed.sku, { ...current, version: current.version + 1n });
+      if (bySku.get(changed.sku)?.version !== before.version) return false;
+      bySku.set(changed.sku, changed);
+      return true;
+    },
+  };
   const deps: CatalogDeps = {
     clock: { now: () => NOW, monotonic: () => 0 },
     database: { transaction: (_name, fn) => fn({} as Transaction) },
-    products: {
-      findProduct: async (sku) => bySku.get(sku),
-      findProducts: async (skus) => [...bySku.values()].filter((p) => skus.includes(p.sku)),
-      listProducts: async (after = "", limit) => products.filter((p) => p.sku > after).slice(0, limit),
-      savePrice: async (_tx, changed) => {
-        const current = bySku.get(changed.sku) ?? product(changed.sku);
-        if (rivals-- > 0) bySku.set(changed.sku, { ...current, version: current.version + 1n });
-        if (bySku.get(changed.sku)?.version !== changed.version - 1n) return false;
-        bySku.set(changed.sku, changed);
-        return true;
-      },
+    products: store,
+    reads: store,
+    changed: async () => {},
+    events: {
+      priceChanged: async (_tx, before, after) => void published.push({ before, after }),
+      productUpdated: async (_tx, after) => void told.push(after),
     },
-    events: { priceChanged: async (_tx, before, after) => void published.push({ before, after }) },
   };
-  return { deps, bySku, published };
+  return { deps, bySku, published, told, searched };
 }
 
 describe("changePrice()", () => {
@@ -62,6 +82,91 @@ describe("changePrice()", () => {
     const error = await changePrice(deps, { sku: "A", price }).catch(ConnectError.from);
     expect(error).toMatchObject({ code: Code.Aborted });
     expect(published).toEqual([]);
+  });
+});
+
+describe("updateProduct()", () => {
+  test("changes what is named, leaves the rest, counts the version up and tells of all of it", async () => {
+    const { deps, told } = catalogOf([product("A")]);
+    const changed = await updateProduct(deps, { sku: "A", description: "Better." });
+    expect(changed).toEqual({ ...product("A"), description: "Better.", version: 2n, updatedAt: new Date(NOW) });
+    expect(told).toEqual([changed]);
+  });
+
+  test("empties a description, which is not the same as leaving it", async () => {
+    const { deps } = catalogOf([{ ...product("A"), description: "Old." }]);
+    expect((await updateProduct(deps, { sku: "A", description: "" })).description).toBe("");
+  });
+
+  test.each([
+    ["to what it has already", { name: "A", category: "things" }],
+    ["without naming anything", {}],
+  ])("%s changes nothing and tells nobody", async (_, texts) => {
+    const { deps, told } = catalogOf([product("A")]);
+    expect(await updateProduct(deps, { sku: "A", ...texts })).toEqual(product("A"));
+    expect(told).toEqual([]);
+  });
+
+  test("decides anew over what somebody else has changed meanwhile", async () => {
+    const { deps, told } = catalogOf([product("A")], 1);
+    expect((await updateProduct(deps, { sku: "A", name: "New" })).version).toBe(3n);
+    expect(told.map(({ version }) => version)).toEqual([3n]);
+  });
+});
+
+describe("searchProducts()", () => {
+  const many = Array.from({ length: 300 }, (_, i) => product(`SKU-${String(i).padStart(3, "0")}`));
+  const first = { page: 0, offset: 0 };
+
+  test.each([
+    ["words", "Espresso  Nero", "espresso nero"],
+    [
+      "operators of other search languages",
+      `+coffee -tea "hand grinder" (wool* OR 5%) @3 ~<>`,
+      "coffee tea hand grinder wool or 5 3",
+    ],
+    ["an injection", "x' OR 1=1; DROP TABLE products; --", "x or 1 drop table products"],
+    ["control characters and a NUL", "cof\u0000fee\u0007\n", "cof fee"],
+    ["accents and other scripts", "Café 咖啡 кофе", "café 咖啡 кофе"],
+    ["a word twice", "pan pan PAN", "pan"],
+  ])("looks for the words alone: %s", async (_, query, expected) => {
+    const { deps, searched } = catalogOf(many);
+    await searchProducts(deps, { query, pageSize: 0, from: first });
+    expect(searched).toEqual([expected]);
+  });
+
+  test("of a long query looks for the first twenty words", async () => {
+    const { deps, searched } = catalogOf(many);
+    const query = Array.from({ length: 50 }, (_, i) => `w${i}`).join(" ");
+    await searchProducts(deps, { query, pageSize: 0, from: first });
+    expect(searched[0]?.split(" ")).toHaveLength(20);
+  });
+
+  test("finds nothing, and asks nobody, where there is no word", async () => {
+    const { deps, searched } = catalogOf(many);
+    expect(await searchProducts(deps, { query: "+-*()\"'%_ ", pageSize: 0, from: first })).toEqual({ products: [] });
+    expect(searched).toEqual([]);
+  });
+
+  test("has at most ten pages, each product on one of them", async () => {
+    const { deps } = catalogOf(many);
+    const skus: string[] = [];
+    let pages = 0;
+    for (let from: typeof first | undefined = first; from !== undefined; pages++) {
+      const page: Awaited<ReturnType<typeof searchProducts>> = await searchProducts(deps, {
+        query: "thing",
+        pageSize: 25,
+        from,
+      });
+      skus.push(...page.products.map(({ sku }) => sku));
+      from = page.next;
+    }
+    expect([pages, skus.length, new Set(skus).size]).toEqual([10, 250, 250]);
+  });
+
+  test("names no next page when the last product fills its page", async () => {
+    const { deps } = catalogOf(many.slice(0, 20));
+    expect((await searchProducts(deps, { query: "thing", pageSize: 0, from: first })).next).toBeUndefined();
   });
 });
 

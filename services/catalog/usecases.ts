@@ -1,80 +1,168 @@
 import type { Clock } from "@weft/mesh/contract";
 import type { Database, Transaction } from "@weft/mesh/data";
-import { type Money, type Product, productContended, productNotFound, withPrice } from "./domain.ts";
+import {
+  type Category,
+  type Money,
+  type Product,
+  type ProductTexts,
+  productContended,
+  productNotFound,
+  SEARCH_PAGES_MAX,
+  type SearchPosition,
+  searchWords,
+  withPrice,
+  withTexts,
+} from "./domain.ts";
 
-/** How often changePrice decides anew when somebody else changed the product between its reading and its writing. */
+/** How often a change is decided anew when somebody else changed the product between its reading and its writing. */
 const CHANGE_ATTEMPTS_MAX = 3;
 const PAGE_SIZE_DEFAULT = 20;
+const CATEGORIES_DEFAULT = 100;
 
-/** Products as they are stored. */
-export interface ProductStore {
+/** Products to be shown. */
+export interface ProductReads {
   findProduct(sku: string): Promise<Product | undefined>;
   /** Those of the SKUs that exist, in no particular order. */
   findProducts(skus: readonly string[]): Promise<Product[]>;
-  /** The first `limit` products whose SKU comes after that one, by SKU. */
-  listProducts(after: string | undefined, limit: number): Promise<Product[]>;
-  /** Stores price and version unless the product no longer has the version before; says whether it did. */
-  savePrice(tx: Transaction, product: Product): Promise<boolean>;
+  /** The first `limit` products, of one category or all, whose SKU comes after that one, by SKU. */
+  listProducts(query: { category?: string | undefined; after?: string | undefined; limit: number }): Promise<Product[]>;
+}
+
+/** Products as they are stored. */
+export interface ProductStore extends ProductReads {
+  /** Products that hold at least one of the words, the best match first, those that match as well by SKU. */
+  searchProducts(words: readonly string[], offset: number, limit: number): Promise<Product[]>;
+  /** Categories that have products, by name. */
+  listCategories(limit: number): Promise<Category[]>;
+  /** Stores what has changed unless the product no longer has the version before; says whether it did. */
+  saveProduct(tx: Transaction, before: Product, after: Product): Promise<boolean>;
 }
 
 /** What the rest of the shop hears of. */
 export interface CatalogEvents {
   priceChanged(tx: Transaction, before: Product, after: Product): Promise<void>;
+  productUpdated(tx: Transaction, after: Product): Promise<void>;
 }
 
 export interface CatalogDeps {
   clock: Clock;
   database: Pick<Database, "transaction">;
   products: ProductStore;
+  /** What answers are read from: may be from a moment ago. */
+  reads: ProductReads;
   events: CatalogEvents;
+  /** A product has changed, and that is committed: what is read after this is the new. Never throws. */
+  changed: (sku: string) => Promise<void>;
 }
 
 /** One product. NOT_FOUND if there is none with that SKU. */
-export async function getProduct({ products }: Pick<CatalogDeps, "products">, sku: string): Promise<Product> {
-  const product = await products.findProduct(sku);
+export async function getProduct({ reads }: Pick<CatalogDeps, "reads">, sku: string): Promise<Product> {
+  const product = await reads.findProduct(sku);
   if (product === undefined) throw productNotFound(sku);
   return product;
 }
 
 /** Several products, in the order asked for, and the SKUs that there is no product for. */
 export async function batchGetProducts(
-  { products }: Pick<CatalogDeps, "products">,
+  { reads }: Pick<CatalogDeps, "reads">,
   skus: readonly string[],
 ): Promise<{ products: Product[]; missingSkus: string[] }> {
-  const bySku = new Map((await products.findProducts(skus)).map((product) => [product.sku, product]));
+  const bySku = new Map((await reads.findProducts(skus)).map((product) => [product.sku, product]));
   return {
     products: skus.flatMap((sku) => bySku.get(sku) ?? []),
     missingSkus: skus.filter((sku) => !bySku.has(sku)),
   };
 }
 
-/** A page of products by SKU; `next` is the SKU to go on after, if there is more. A page size of 0 means 20. */
+/**
+ * A page of products by SKU, of one category or all; `next` is the SKU to go on after, if there is more. A page size of 0 means 20.
+ */
 export async function listProducts(
-  { products }: Pick<CatalogDeps, "products">,
-  { pageSize, after }: { pageSize: number; after?: string | undefined },
+  { reads }: Pick<CatalogDeps, "reads">,
+  { pageSize, after, category }: { pageSize: number; after?: string | undefined; category?: string | undefined },
 ): Promise<{ products: Product[]; next?: string | undefined }> {
   const size = pageSize || PAGE_SIZE_DEFAULT;
   // One more than the page: whether it comes tells whether there is another page.
-  const found = await products.listProducts(after, size + 1);
+  const found = await reads.listProducts({ category, after, limit: size + 1 });
   const page = found.slice(0, size);
   return { products: page, next: found.length > size ? page.at(-1)?.sku : undefined };
+}
+
+/**
+ * A page of the products that hold at least one of the query's words, the best match first; `next` is where the next page begins, if there is
+ * one. A query without words finds nothing. A page size of 0 means 20.
+ */
+export async function searchProducts(
+  { products }: Pick<CatalogDeps, "products">,
+  { query, pageSize, from }: { query: string; pageSize: number; from: SearchPosition },
+): Promise<{ products: Product[]; next?: SearchPosition | undefined }> {
+  const words = searchWords(query);
+  if (words.length === 0) return { products: [] };
+  const size = pageSize || PAGE_SIZE_DEFAULT;
+  const found = await products.searchProducts(words, from.offset, size + 1);
+  const isMore = found.length > size && from.page + 1 < SEARCH_PAGES_MAX;
+  return {
+    products: found.slice(0, size),
+    next: isMore ? { page: from.page + 1, offset: from.offset + size } : undefined,
+  };
+}
+
+/** The categories that have products, by name. A page size of 0 means 100. */
+export async function listCategories(
+  { products }: Pick<CatalogDeps, "products">,
+  pageSize: number,
+): Promise<Category[]> {
+  return await products.listCategories(pageSize || CATEGORIES_DEFAULT);
 }
 
 /**
  * Sets a product's price from now on and tells of it. The price it has already is no change and no event.
  * NOT_FOUND if there is no such product, ABORTED if others change it again and again meanwhile.
  */
-export async function changePrice(deps: CatalogDeps, input: { sku: string; price: Money }): Promise<Product> {
+export async function changePrice(deps: CatalogDeps, { sku, price }: { sku: string; price: Money }): Promise<Product> {
+  return await change(deps, "catalog.changePrice", sku, {
+    decide: (before) => withPrice(before, price, deps.clock.now()),
+    tell: (tx, before, after) => deps.events.priceChanged(tx, before, after),
+  });
+}
+
+/**
+ * Changes what a product is called or how it is described, and tells of it. What it has already is no change and no event.
+ * NOT_FOUND if there is no such product, ABORTED if others change it again and again meanwhile.
+ */
+export async function updateProduct(deps: CatalogDeps, input: { sku: string } & ProductTexts): Promise<Product> {
+  return await change(deps, "catalog.updateProduct", input.sku, {
+    decide: (before) => withTexts(before, input, deps.clock.now()),
+    tell: (tx, _before, after) => deps.events.productUpdated(tx, after),
+  });
+}
+
+/** Reads, decides, writes over what was read, and tells in the same transaction; anew while somebody else is faster. */
+async function change(
+  deps: CatalogDeps,
+  name: string,
+  sku: string,
+  {
+    decide,
+    tell,
+  }: {
+    decide: (before: Product) => Product;
+    tell: (tx: Transaction, before: Product, after: Product) => Promise<void>;
+  },
+): Promise<Product> {
   for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
-    const before = await getProduct(deps, input.sku);
-    const after = withPrice(before, input.price, deps.clock.now());
+    // The store's: a decision from what was kept a moment ago would be refused, again and again.
+    const before = await getProduct({ reads: deps.products }, sku);
+    const after = decide(before);
     if (after === before) return before;
-    const saved = await deps.database.transaction("catalog.changePrice", async (tx) => {
-      if (!(await deps.products.savePrice(tx, after))) return false;
-      await deps.events.priceChanged(tx, before, after);
+    const saved = await deps.database.transaction(name, async (tx) => {
+      if (!(await deps.products.saveProduct(tx, before, after))) return false;
+      await tell(tx, before, after);
       return true;
     });
-    if (saved) return after;
+    if (!saved) continue;
+    await deps.changed(sku);
+    return after;
   }
-  throw productContended(input.sku);
+  throw productContended(sku);
 }

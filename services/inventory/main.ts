@@ -1,3 +1,4 @@
+import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
@@ -6,8 +7,11 @@ import { createTelemetry } from "@weft/mesh/telemetry";
 import { file_shop_inventory_v1_events } from "../../gen/shop/inventory/v1/events_pb.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createStockEvents, inventoryHandlers } from "./events.ts";
+import { createImportStore } from "./import-store.ts";
 import { inventoryRoutes } from "./rpc.ts";
 import { createStockStore } from "./store.ts";
+import { startSweep } from "./sweep.ts";
+import { expireReservations } from "./usecases.ts";
 
 const SERVICE = "inventory";
 
@@ -23,8 +27,18 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
-  const deps = { database, stock: createStockStore(database), events: createStockEvents(outbox) };
+  const { lowStockThreshold, reservationTtlMs, sweepIntervalMs } = config;
+  const deps = {
+    clock: systemClock,
+    database,
+    stock: createStockStore(database),
+    imports: createImportStore(database),
+    events: createStockEvents(outbox),
+    lowStockThreshold,
+  };
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
+  const expire = (limit: number) => expireReservations(deps, { ttlMs: reservationTtlMs, limit });
+  resources.use(startSweep({ expire, intervalMs: sweepIntervalMs, telemetry, random: Math.random }));
   const routes = inventoryRoutes(deps);
   resources.use(
     await serve({

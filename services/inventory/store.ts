@@ -42,10 +42,10 @@ export function createStockStore(database: Database): StockStore {
       return toReservation(orderId, await tx.query<ReservationRow>("inventory.lockReservation", sql, [orderId]));
     },
 
-    async addReservation(tx, orderId, state) {
+    async addReservation(tx, orderId, state, heldAt) {
       try {
-        const sql = "INSERT INTO reservations (order_id, state) VALUES (?, ?)";
-        await tx.execute("inventory.addReservation", sql, [orderId, state]);
+        const sql = "INSERT INTO reservations (order_id, state, held_at) VALUES (?, ?, ?)";
+        await tx.execute("inventory.addReservation", sql, [orderId, state, heldAt ?? null]);
         return true;
       } catch (error) {
         if (isDuplicateKey(error)) return false;
@@ -62,7 +62,8 @@ export function createStockStore(database: Database): StockStore {
     },
 
     async setState(tx, orderId, state) {
-      const sql = "UPDATE reservations SET state = ? WHERE order_id = ?";
+      // Nothing moves on to HELD.
+      const sql = "UPDATE reservations SET state = ?, held_at = NULL WHERE order_id = ?";
       await tx.execute("inventory.setState", sql, [state, orderId]);
     },
 
@@ -84,6 +85,33 @@ export function createStockStore(database: Database): StockStore {
         sku,
       ]);
     },
+
+    async addKnownOrder(tx, orderId) {
+      const sql =
+        "INSERT INTO known_orders (order_id) VALUES (?) ON DUPLICATE KEY UPDATE order_id = known_orders.order_id";
+      await tx.execute("inventory.addKnownOrder", sql, [orderId]);
+    },
+
+    async findForgotten(heldBefore, limit) {
+      const rows = await database.query<{ order_id: string }>(
+        "inventory.findForgotten",
+        `SELECT reservations.order_id FROM reservations FORCE INDEX (reservations_held)
+         LEFT JOIN known_orders ON known_orders.order_id = reservations.order_id
+         WHERE reservations.held_at < ? AND known_orders.order_id IS NULL
+         ORDER BY reservations.held_at LIMIT ?`,
+        [heldBefore, limit],
+      );
+      return rows.map((row) => row.order_id);
+    },
+
+    async tryLockHeld(tx, orderId, heldBefore) {
+      const rows = await tx.query(
+        "inventory.tryLockHeld",
+        "SELECT order_id FROM reservations WHERE order_id = ? AND held_at < ? FOR UPDATE SKIP LOCKED",
+        [orderId, heldBefore],
+      );
+      return rows.length > 0;
+    },
   };
 }
 
@@ -93,15 +121,28 @@ export interface StockSeed {
   onHand: number;
 }
 
+/** SKUs in one statement. */
+const SEED_BATCH_SIZE = 1_000;
+
 /** Adds the SKUs that have no stock yet; those that have are left as they are, so it may run at every start. */
 export async function seedStock(database: Database, items: readonly StockSeed[]): Promise<void> {
-  if (items.length === 0) return;
-  await database.execute(
-    "inventory.seedStock",
-    `INSERT INTO stock (sku, on_hand, held) VALUES ${placeholders(items, "(?, ?, 0)")}
-     ON DUPLICATE KEY UPDATE sku = stock.sku`,
-    items.flatMap(({ sku, onHand }) => [sku, onHand]),
-  );
+  for (let i = 0; i < items.length; i += SEED_BATCH_SIZE) {
+    const batch = items.slice(i, i + SEED_BATCH_SIZE);
+    const there = await database.query<Pick<LevelRow, "sku">>(
+      "inventory.findSeeded",
+      `SELECT sku FROM stock WHERE sku IN (${placeholders(batch, "?")})`,
+      batch.map(({ sku }) => sku),
+    );
+    const skus = new Set(there.map(({ sku }) => sku));
+    const missing = batch.filter(({ sku }) => !skus.has(sku));
+    if (missing.length === 0) continue;
+    await database.execute(
+      "inventory.seedStock",
+      `INSERT INTO stock (sku, on_hand, held) VALUES ${placeholders(missing, "(?, ?, 0)")}
+       ON DUPLICATE KEY UPDATE sku = stock.sku`,
+      missing.flatMap(({ sku, onHand }) => [sku, onHand]),
+    );
+  }
 }
 
 function toReservation(orderId: string, rows: readonly ReservationRow[]): Reservation | undefined {

@@ -9,6 +9,7 @@ test.each<[keyof typeof PaymentState, AuthorizationAnswer]>([
   ["DECLINED", { type: "declined", reason: "why" }],
   ["FAILED", { type: "declined", reason: "why" }],
   ["VOIDED", { type: "declined", reason: "why" }],
+  ["REFUNDED", { type: "declined", reason: "the payment was given back" }],
   ["PENDING", { type: "unknown" }],
   ["UNSPECIFIED", { type: "unknown" }],
 ])("a payment that is %s means %j to the order", (state, answer) => {

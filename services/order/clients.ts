@@ -87,6 +87,8 @@ export function answerOf(payment: Pick<Payment, "state" | "reason"> | undefined)
       return { type: "declined", reason: payment.reason };
     case PaymentState.VOIDED:
       return { type: "declined", reason: payment.reason || "the authorization was given back" };
+    case PaymentState.REFUNDED:
+      return { type: "declined", reason: "the payment was given back" };
     default:
       return { type: "unknown" };
   }

@@ -33,6 +33,9 @@ const findings: { [F in Finding["type"]]: Extract<Finding, { type: F }> } = {
   paymentExpired: { type: "paymentExpired" },
   captured: { type: "captured" },
   captureFailed: { type: "captureFailed", reason: "expired card" },
+  shipped: { type: "shipped", trackingNumber: "DHL-1" },
+  delivered: { type: "delivered" },
+  customerCancelled: { type: "customerCancelled" },
 };
 const anyFinding = fc.constantFrom(...Object.values(findings));
 
@@ -60,6 +63,8 @@ describe("decide()", () => {
     AWAITING_PAYMENT: ["stockReserved", "authorizationUnknown"],
     CONFIRMED: ["stockReserved", "authorized"],
     PAID: ["stockReserved", "authorized", "captured"],
+    SHIPPED: ["stockReserved", "authorized", "captured", "shipped"],
+    DELIVERED: ["stockReserved", "authorized", "captured", "shipped", "delivered"],
     CANCELLED: ["stockRefused"],
   };
   const table: [Order["state"], Finding["type"], Order["state"]][] = [
@@ -73,6 +78,13 @@ describe("decide()", () => {
     ["AWAITING_PAYMENT", "paymentExpired", "CANCELLED"],
     ["CONFIRMED", "captured", "PAID"],
     ["CONFIRMED", "captureFailed", "CANCELLED"],
+    ["PAID", "shipped", "SHIPPED"],
+    ["SHIPPED", "delivered", "DELIVERED"],
+    ["PLACED", "customerCancelled", "CANCELLED"],
+    ["RESERVED", "customerCancelled", "CANCELLED"],
+    ["AWAITING_PAYMENT", "customerCancelled", "CANCELLED"],
+    ["CONFIRMED", "customerCancelled", "CANCELLED"],
+    ["PAID", "customerCancelled", "CANCELLED"],
   ];
 
   for (const from of Object.keys(reach) as Order["state"][]) {
@@ -95,6 +107,13 @@ describe("decide()", () => {
     const confirmed = apply(waits, decide(waits, findings.authorized), placedAt);
     expect(confirmed).toMatchObject({ paymentInstructions: "", paymentDueAt: undefined, cancelReason: "" });
   });
+});
+
+test("what was ordered is told with its cancellation, and the carrier's number stays known", () => {
+  const order = orderAfter("stockReserved", "authorized", "captured");
+  expect(decide(order, findings.customerCancelled)).toMatchObject({ lines: [{ sku: "A", quantity: 2 }] });
+  const delivered = orderAfter("stockReserved", "authorized", "captured", "shipped", "delivered");
+  expect(delivered).toMatchObject({ trackingNumber: "DHL-1", state: "DELIVERED" });
 });
 
 describe("apply()", () => {
@@ -147,8 +166,8 @@ describe("apply()", () => {
 
   test("a stored history that cannot have happened is refused", () => {
     expect(codeOf(() => apply(orderAfter(), create(OrderPaidSchema), placedAt))).toBe(Code.FailedPrecondition);
-    const paid = orderAfter("stockReserved", "authorized", "captured");
-    expect(codeOf(() => apply(paid, create(OrderCancelledSchema), placedAt))).toBe(Code.FailedPrecondition);
+    const shipped = orderAfter("stockReserved", "authorized", "captured", "shipped");
+    expect(codeOf(() => apply(shipped, create(OrderCancelledSchema), placedAt))).toBe(Code.FailedPrecondition);
   });
 });
 
@@ -163,6 +182,11 @@ describe("what is left to do", () => {
     [["stockReserved", "declined"], "release", true],
     [["stockReserved", "authorizationUnknown", "paymentExpired"], "release", true],
     [["stockReserved", "authorized", "captureFailed"], "release", true],
+    [["customerCancelled"], "nothing", true],
+    [["stockReserved", "customerCancelled"], "release", true],
+    [["stockReserved", "authorized", "captured", "customerCancelled"], "release", true],
+    [["stockReserved", "authorized", "captured", "shipped"], "nothing", true],
+    [["stockReserved", "authorized", "captured", "shipped", "delivered"], "nothing", true],
   ])("after %j: %s", (types, step, settled) => {
     const order = orderAfter(...types);
     expect(nextStep(order)).toBe(step);

@@ -9,11 +9,15 @@ import {
   OrderCancelledSchema,
   type OrderConfirmed,
   OrderConfirmedSchema,
+  type OrderDelivered,
+  OrderDeliveredSchema,
   type OrderPaid,
   OrderPaidSchema,
   type OrderPlaced,
   type OrderReserved,
   OrderReservedSchema,
+  type OrderShipped,
+  OrderShippedSchema,
 } from "../../gen/shop/order/v1/events_pb.ts";
 
 /** An exact amount: a whole number of the currency's smallest unit. */
@@ -31,7 +35,15 @@ export interface OrderLine {
   readonly unitPrice: Money;
 }
 
-export type OrderState = "PLACED" | "RESERVED" | "AWAITING_PAYMENT" | "CONFIRMED" | "PAID" | "CANCELLED";
+export type OrderState =
+  | "PLACED"
+  | "RESERVED"
+  | "AWAITING_PAYMENT"
+  | "CONFIRMED"
+  | "PAID"
+  | "SHIPPED"
+  | "DELIVERED"
+  | "CANCELLED";
 
 /** An order: the fold of its events. */
 export interface Order {
@@ -46,6 +58,8 @@ export interface Order {
   readonly paymentInstructions: string;
   /** When it is cancelled unless it is paid; only while it is AWAITING_PAYMENT. */
   readonly paymentDueAt: Date | undefined;
+  /** The carrier's number once it is SHIPPED; empty otherwise. */
+  readonly trackingNumber: string;
   /** Every state it has been in, oldest first. */
   readonly history: readonly { readonly state: OrderState; readonly enteredAt: Date }[];
   /** Number of its events. */
@@ -59,9 +73,11 @@ export type OrderEvent =
   | OrderConfirmed
   | OrderAwaitingPayment
   | OrderPaid
+  | OrderShipped
+  | OrderDelivered
   | OrderCancelled;
 
-/** What has been found out about an order: the only things that move it. */
+/** What has been found out about an order, or what somebody may do with it: the only things that move it. */
 export type Finding =
   | { readonly type: "stockReserved" }
   | { readonly type: "stockRefused"; readonly reason: string }
@@ -70,17 +86,32 @@ export type Finding =
   | { readonly type: "authorizationUnknown"; readonly instructions: string; readonly dueAt: Date }
   | { readonly type: "paymentExpired" }
   | { readonly type: "captured" }
-  | { readonly type: "captureFailed"; readonly reason: string };
+  | { readonly type: "captureFailed"; readonly reason: string }
+  | { readonly type: "shipped"; readonly trackingNumber: string }
+  | { readonly type: "delivered" }
+  | { readonly type: "customerCancelled" };
 
 /** DESIGN.md, section 6: what moves an order from which state to which. Anything else is FAILED_PRECONDITION. */
 export const transitions: {
   readonly [S in OrderState]: { readonly [F in Finding["type"]]?: OrderState };
 } = {
-  PLACED: { stockReserved: "RESERVED", stockRefused: "CANCELLED" },
-  RESERVED: { authorized: "CONFIRMED", declined: "CANCELLED", authorizationUnknown: "AWAITING_PAYMENT" },
-  AWAITING_PAYMENT: { authorized: "CONFIRMED", declined: "CANCELLED", paymentExpired: "CANCELLED" },
-  CONFIRMED: { captured: "PAID", captureFailed: "CANCELLED" },
-  PAID: {},
+  PLACED: { stockReserved: "RESERVED", stockRefused: "CANCELLED", customerCancelled: "CANCELLED" },
+  RESERVED: {
+    authorized: "CONFIRMED",
+    declined: "CANCELLED",
+    authorizationUnknown: "AWAITING_PAYMENT",
+    customerCancelled: "CANCELLED",
+  },
+  AWAITING_PAYMENT: {
+    authorized: "CONFIRMED",
+    declined: "CANCELLED",
+    paymentExpired: "CANCELLED",
+    customerCancelled: "CANCELLED",
+  },
+  CONFIRMED: { captured: "PAID", captureFailed: "CANCELLED", customerCancelled: "CANCELLED" },
+  PAID: { shipped: "SHIPPED", customerCancelled: "CANCELLED" },
+  SHIPPED: { delivered: "DELIVERED" },
+  DELIVERED: {},
   CANCELLED: {},
 };
 
@@ -88,7 +119,8 @@ export const transitions: {
 export function decide(order: Order, finding: Finding): OrderEvent {
   const { orderId, userId, total } = order;
   if (transitions[order.state][finding.type] === undefined) throw illegal(order, finding.type);
-  const cancelled = (reason: string) => create(OrderCancelledSchema, { orderId, userId, reason });
+  const cancelled = (reason: string) =>
+    create(OrderCancelledSchema, { orderId, userId, reason, lines: [...order.lines] });
   switch (finding.type) {
     case "stockReserved":
       return create(OrderReservedSchema, { orderId });
@@ -112,6 +144,12 @@ export function decide(order: Order, finding: Finding): OrderEvent {
       return create(OrderPaidSchema, { orderId, userId, total });
     case "captureFailed":
       return cancelled(`payment failed: ${finding.reason}`);
+    case "shipped":
+      return create(OrderShippedSchema, { orderId, userId, trackingNumber: finding.trackingNumber });
+    case "delivered":
+      return create(OrderDeliveredSchema, { orderId, userId });
+    case "customerCancelled":
+      return cancelled("cancelled by the customer");
   }
 }
 
@@ -132,12 +170,16 @@ export function apply(order: Order | undefined, event: OrderEvent, occurredAt: D
     cancelReason: event.$typeName === "shop.order.v1.OrderCancelled" ? event.reason : "",
     paymentInstructions: waits?.paymentInstructions ?? "",
     paymentDueAt: waits?.expiresAt && timestampDate(waits.expiresAt),
+    trackingNumber: event.$typeName === "shop.order.v1.OrderShipped" ? event.trackingNumber : order.trackingNumber,
     history: [...order.history, { state, enteredAt: occurredAt }],
     version: order.version + 1,
   };
 }
 
-/** What the saga has to do next for an order. "release" is asked for only if the order may hold stock. */
+/**
+ * What the saga has to do next for an order. "release" is asked for only if the order is known to hold stock: a reservation that
+ * was under way when the order was cancelled is given back, or refused, by inventory when it hears OrderCancelled.
+ */
 export function nextStep(order: Order): "reserve" | "authorize" | "askPayment" | "release" | "nothing" {
   switch (order.state) {
     case "PLACED":
@@ -163,6 +205,11 @@ export function sagaDueAt(order: Order, nowMs: number): Date | undefined {
   return new Date(step === "askPayment" ? nowMs + askIntervalMs.first : nowMs);
 }
 
+/** Whether nothing can ever happen to the order again. */
+export function isFinal(order: Order): boolean {
+  return Object.keys(transitions[order.state]).length === 0;
+}
+
 /** Whether PlaceOrder can answer: nothing more happens to the order within the time of a request. */
 export function isSettled(order: Order): boolean {
   return order.state !== "PLACED" && order.state !== "RESERVED";
@@ -184,6 +231,7 @@ function placed(event: OrderPlaced, occurredAt: Date): Order {
     cancelReason: "",
     paymentInstructions: "",
     paymentDueAt: undefined,
+    trackingNumber: "",
     history: [{ state: "PLACED", enteredAt: occurredAt }],
     version: 1,
   };
@@ -199,6 +247,10 @@ function stateAfter(event: Exclude<OrderEvent, OrderPlaced>): OrderState {
       return "CONFIRMED";
     case "shop.order.v1.OrderPaid":
       return "PAID";
+    case "shop.order.v1.OrderShipped":
+      return "SHIPPED";
+    case "shop.order.v1.OrderDelivered":
+      return "DELIVERED";
     case "shop.order.v1.OrderCancelled":
       return "CANCELLED";
   }

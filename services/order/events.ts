@@ -1,12 +1,17 @@
-import { type EventHandler, type Outbox, onEvent } from "@weft/mesh/events";
+import type { Transaction } from "@weft/mesh/data";
+import { type EventHandler, type EventMeta, type Outbox, onEvent } from "@weft/mesh/events";
 import {
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
   OrderConfirmedSchema,
+  OrderDeliveredSchema,
   OrderPaidSchema,
   OrderPlacedSchema,
+  OrderShippedSchema,
 } from "../../gen/shop/order/v1/events_pb.ts";
 import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
+import type { OrderState } from "./domain.ts";
+import { moveHistory, placeHistory } from "./history-store.ts";
 import type { OrderStore, OrderStoreDeps } from "./store.ts";
 import { recordCapture, recordPaymentFailure } from "./usecases.ts";
 
@@ -27,6 +32,12 @@ export function createPublish(outbox: Pick<Outbox, "append">): OrderStoreDeps["p
       case "shop.order.v1.OrderPaid":
         await outbox.append(tx, OrderPaidSchema, event, version);
         break;
+      case "shop.order.v1.OrderShipped":
+        await outbox.append(tx, OrderShippedSchema, event, version);
+        break;
+      case "shop.order.v1.OrderDelivered":
+        await outbox.append(tx, OrderDeliveredSchema, event, version);
+        break;
       case "shop.order.v1.OrderCancelled":
         await outbox.append(tx, OrderCancelledSchema, event, version);
         break;
@@ -44,5 +55,22 @@ export function orderHandlers(deps: { readonly orders: OrderStore; readonly wake
       await recordPaymentFailure(deps.orders.unit(tx), orderId, reason);
       tx.afterCommit(deps.wakeSagas);
     }),
+  ];
+}
+
+/** Feeds the read model of ListOrders with order's own events. Each may come twice, or late. */
+export function historyHandlers(): EventHandler[] {
+  const move =
+    (state: OrderState) =>
+    (tx: Transaction, event: { userId: string; orderId: string }, { aggregateVersion }: EventMeta) =>
+      moveHistory(tx, event, state, Number(aggregateVersion));
+  return [
+    onEvent(OrderPlacedSchema, (tx, event) => placeHistory(tx, event)),
+    onEvent(OrderAwaitingPaymentSchema, move("AWAITING_PAYMENT")),
+    onEvent(OrderConfirmedSchema, move("CONFIRMED")),
+    onEvent(OrderPaidSchema, move("PAID")),
+    onEvent(OrderShippedSchema, move("SHIPPED")),
+    onEvent(OrderDeliveredSchema, move("DELIVERED")),
+    onEvent(OrderCancelledSchema, move("CANCELLED")),
   ];
 }

@@ -10,14 +10,19 @@ import {
   OrderCancelledSchema,
   type OrderConfirmed,
   OrderConfirmedSchema,
+  type OrderDelivered,
+  OrderDeliveredSchema,
   type OrderPlaced,
   OrderPlacedSchema,
+  type OrderShipped,
+  OrderShippedSchema,
 } from "../../gen/shop/order/v1/events_pb.ts";
 import { OrderService, OrderState } from "../../gen/shop/order/v1/order_pb.ts";
 import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
 import { PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
 import { loadConfig } from "./config.ts";
 import { apply, type Order } from "./domain.ts";
+import { createHistoryStore, rebuildHistory } from "./history-store.ts";
 import { start } from "./main.ts";
 import { createOrderStore } from "./store.ts";
 import { hang, type Neighbours, startNeighbours } from "./testing/neighbours.ts";
@@ -31,6 +36,8 @@ let told: {
   placed: readonly OrderPlaced[];
   confirmed: readonly OrderConfirmed[];
   cancelled: readonly OrderCancelled[];
+  shipped: readonly OrderShipped[];
+  delivered: readonly OrderDelivered[];
 };
 let keys = 0;
 
@@ -44,6 +51,8 @@ beforeAll(async () => {
     placed: await mesh.watch(OrderPlacedSchema),
     confirmed: await mesh.watch(OrderConfirmedSchema),
     cancelled: await mesh.watch(OrderCancelledSchema),
+    shipped: await mesh.watch(OrderShippedSchema),
+    delivered: await mesh.watch(OrderDeliveredSchema),
   };
   const telemetry = createTelemetry({ service: "test", logLevel: "error" });
   database = resources.use(createDatabase({ url: mesh.database("order").url, telemetry }));
@@ -267,6 +276,131 @@ describe("what becomes of the money", () => {
   });
 });
 
+const asClerk = <T>(fn: () => Promise<T>) => runAs({ endUser: { ...newUser(), scopes: ["warehouse"] } }, fn);
+const cancel = async (orderId: string, user = alice) =>
+  (await runAs({ endUser: user }, () => orders.cancelOrder({ orderId }))).order;
+const ship = async (orderId: string, trackingNumber = "DHL-1") =>
+  (await asClerk(() => orders.shipOrder({ orderId, trackingNumber }))).order;
+const deliver = async (orderId: string) => (await asClerk(() => orders.deliverOrder({ orderId }))).order;
+async function paid() {
+  const { orderId } = await place();
+  await shop.mesh.publish(PaymentCapturedSchema, { orderId });
+  await becomes(orderId, OrderState.PAID);
+  return orderId;
+}
+
+describe("CancelOrder", () => {
+  test("of an order that is paid: CANCELLED with its lines told, the stock given back; twice is once", async () => {
+    const orderId = await paid();
+    expect(await cancel(orderId)).toMatchObject({
+      state: OrderState.CANCELLED,
+      cancelReason: "cancelled by the customer",
+      version: 5n,
+    });
+    expect(await cancel(orderId)).toMatchObject({ state: OrderState.CANCELLED, version: 5n });
+    await eventually(() => expect(shop.asked.at(-1)).toBe(`release ${orderId}`));
+    await eventually(() =>
+      expect(told.cancelled.filter(of(orderId))).toMatchObject([{ lines: [{ sku: "apple" }, { sku: "pear" }] }]),
+    );
+  });
+
+  test("while the saga authorizes: the authorization changes nothing any more, the stock is given back", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    shop.before.authorize = () => promise;
+    const placing = place({ idempotencyKey: "cancelled-meanwhile" });
+    await eventually(() => expect(shop.asked.at(-1)).toMatch(/^authorize/));
+    const orderId = shop.asked.at(-1)?.split(" ")[1] ?? "";
+    expect(await cancel(orderId)).toMatchObject({ state: OrderState.CANCELLED });
+    resolve();
+    expect(await placing).toMatchObject({ orderId, state: OrderState.CANCELLED });
+    await eventually(() => expect(shop.asked.at(-1)).toBe(`release ${orderId}`));
+  });
+
+  test("money that was captured meanwhile does not bring the order back", async () => {
+    const { orderId } = await place();
+    await cancel(orderId);
+    await shop.mesh.publish(PaymentCapturedSchema, { orderId });
+    const marker = await paid();
+    expect(marker).not.toBe(orderId);
+    expect((await get(orderId))?.state).toBe(OrderState.CANCELLED);
+  });
+
+  test("of somebody else's order is NOT_FOUND, by a clerk PERMISSION_DENIED, of a shipped one FAILED_PRECONDITION", async () => {
+    const orderId = await paid();
+    expect((await failure(cancel(orderId, newUser()))).code).toBe(Code.NotFound);
+    expect((await failure(asClerk(() => orders.cancelOrder({ orderId })))).code).toBe(Code.PermissionDenied);
+    expect((await get(orderId))?.state).toBe(OrderState.PAID);
+    await ship(orderId);
+    expect((await failure(cancel(orderId))).code).toBe(Code.FailedPrecondition);
+  });
+});
+
+describe("ShipOrder and DeliverOrder", () => {
+  test("move any customer's order on, each once, and tell; a watcher sees the end", async () => {
+    const orderId = await paid();
+    const states: (OrderState | undefined)[] = [];
+    const watching = runAs({ endUser: alice }, async () => {
+      for await (const { order } of orders.watchOrder({ orderId })) states.push(order?.state);
+    });
+    expect(await ship(orderId)).toMatchObject({ state: OrderState.SHIPPED, trackingNumber: "DHL-1", version: 5n });
+    expect(await ship(orderId)).toMatchObject({ version: 5n });
+    expect((await failure(ship(orderId, "DHL-2"))).code).toBe(Code.FailedPrecondition);
+    expect(await deliver(orderId)).toMatchObject({ state: OrderState.DELIVERED, trackingNumber: "DHL-1", version: 6n });
+    expect(await deliver(orderId)).toMatchObject({ version: 6n });
+    await watching;
+    expect(states.at(-1)).toBe(OrderState.DELIVERED);
+    await eventually(() => {
+      expect(told.shipped.filter(of(orderId))).toMatchObject([{ trackingNumber: "DHL-1", userId: alice.userId }]);
+      expect(told.delivered.filter(of(orderId))).toHaveLength(1);
+    });
+  });
+
+  test("are not a customer's to call, and need an order in the state before", async () => {
+    const { orderId } = await place();
+    const request = { orderId, trackingNumber: "DHL-1" };
+    const denied = runAs({ endUser: alice }, () => orders.shipOrder(request));
+    expect((await failure(denied)).code).toBe(Code.PermissionDenied);
+    expect((await failure(ship(orderId))).code).toBe(Code.FailedPrecondition);
+    expect((await failure(deliver(orderId))).code).toBe(Code.FailedPrecondition);
+    expect((await failure(ship("ord_none"))).code).toBe(Code.NotFound);
+    expect((await failure(ship(orderId, "not a number!"))).message).toContain("tracking_number");
+  });
+});
+
+describe("ListOrders", () => {
+  const list = async (user: ReturnType<typeof newUser>, request: { pageSize?: number; pageToken?: string } = {}) =>
+    await runAs({ endUser: user }, () => orders.listOrders(request));
+
+  test("shows a customer their own orders, newest first, page after page, at once and as they are now", async () => {
+    const [bob, eve] = [newUser(), newUser()];
+    const placed: string[] = [];
+    for (let count = 0; count < 5; count += 1) placed.unshift((await place({}, {}, bob)).orderId);
+    const newest = placed[0] ?? "";
+    expect((await list(bob)).orders[0]).toMatchObject({
+      orderId: newest,
+      state: OrderState.CONFIRMED,
+      itemCount: 3,
+      total: { currencyCode: "EUR", minorUnits: 600n },
+    });
+    await cancel(newest, bob);
+    expect((await list(bob)).orders[0]).toMatchObject({ orderId: newest, state: OrderState.CANCELLED });
+    const seen: string[] = [];
+    let pageToken = "";
+    do {
+      const page = await list(bob, { pageSize: 2, pageToken });
+      seen.push(...page.orders.map(({ orderId }) => orderId));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    expect(seen).toEqual(placed);
+    expect((await list(eve)).orders).toEqual([]);
+    const { nextPageToken } = await list(bob, { pageSize: 2 });
+    for (const token of [nextPageToken, "garbage"]) {
+      const error = await failure(list(eve, { pageToken: token }));
+      expect(error).toMatchObject({ code: Code.InvalidArgument, message: expect.stringContaining("page_token") });
+    }
+  });
+});
+
 describe("GetOrder and WatchOrder", () => {
   test("show a customer only their own orders; an operator, who is no end user, sees all", async () => {
     const { orderId } = await place();
@@ -330,5 +464,26 @@ test("every order of this run is the fold of its events", async () => {
       undefined,
     );
     expect(await store.get(orderId)).toEqual(folded);
+  }
+});
+
+test("the read model, emptied and rebuilt from the events, is what it was: the fold of each order's events", async () => {
+  const store = createOrderStore({ database, clock: systemClock, publish: async () => {}, onChange: () => {} });
+  const history = createHistoryStore(database);
+  const users = await database.query<{ user_id: string }>("test.users", "SELECT DISTINCT user_id FROM orders");
+  await vi.waitFor(
+    async () => {
+      for (const { user_id } of users) expect(await history.hasCaughtUp(user_id)).toBe(true);
+    },
+    { timeout: 15_000, interval: 100 },
+  );
+  const all = () => database.query("test.history", "SELECT * FROM order_history ORDER BY order_id");
+  const before = await all();
+  expect(before.length).toBeGreaterThan(60);
+  await rebuildHistory(database, store.events);
+  expect(await all()).toEqual(before);
+  for (const { user_id: userId } of users) {
+    const query = { userId, before: undefined, limit: 1_000 };
+    expect(await history.fromReadModel(query)).toEqual(await history.fromOrders(query));
   }
 });

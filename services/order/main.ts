@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
 import { bucketOf, createDatabase, createDueRowsWorker, migrate, newId } from "@weft/mesh/data";
@@ -9,7 +10,8 @@ import { file_shop_order_v1_events } from "../../gen/shop/order/v1/events_pb.ts"
 import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { createPublish, orderHandlers } from "./events.ts";
+import { createPublish, historyHandlers, orderHandlers } from "./events.ts";
+import { createHistoryStore, fillHistory } from "./history-store.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
 import { createOrderStore, readVersions } from "./store.ts";
@@ -55,11 +57,15 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       run: ({ key, attempts }) => runSaga(saga, { orderId: key, attempts }),
     }),
   );
-  const handlers = orderHandlers({ orders, wakeSagas: sagas.wake });
+  await fillHistory(database, orders.events);
+  const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
 
   const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
-  const routes = orderRoutes({ orders, catalog: createCatalog(mesh), changes, clock, newOrderId, sagas });
+  const history = createHistoryStore(database);
+  const wakeSagas = sagas.wake;
+  const catalog = createCatalog(mesh);
+  const routes = orderRoutes({ orders, history, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause });
   resources.use(
     await serve({
       service: SERVICE,

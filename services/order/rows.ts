@@ -12,6 +12,7 @@ export interface OrderRow {
   readonly cancel_reason: string;
   readonly payment_instructions: string;
   readonly payment_due_at: Date | null;
+  readonly tracking_number: string;
   readonly history: string;
   readonly version: number;
 }
@@ -42,6 +43,7 @@ export const orderColumns = [
   "cancel_reason",
   "payment_instructions",
   "payment_due_at",
+  "tracking_number",
   "history",
   "version",
 ];
@@ -69,6 +71,7 @@ export function orderValues(order: Order, bucket: number): SqlValue[] {
     order.cancelReason,
     order.paymentInstructions,
     order.paymentDueAt ?? null,
+    order.trackingNumber,
     JSON.stringify(history),
     order.version,
   ];
@@ -90,6 +93,7 @@ export function toOrder(row: OrderRow): Order {
     cancelReason: row.cancel_reason,
     paymentInstructions: row.payment_instructions,
     paymentDueAt: row.payment_due_at ?? undefined,
+    trackingNumber: row.tracking_number,
     history: (JSON.parse(row.history) as TransitionJson[]).map(({ state, enteredAt }) => ({
       state,
       enteredAt: new Date(enteredAt),

@@ -2,12 +2,20 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { currentCall, requireEndUser } from "@weft/mesh/context";
-import { type OrderSchema, OrderService, OrderState } from "../../gen/shop/order/v1/order_pb.ts";
+import { decodePageToken, encodePageToken } from "@weft/mesh/data";
+import {
+  type OrderSchema,
+  OrderService,
+  OrderState,
+  type OrderSummarySchema,
+} from "../../gen/shop/order/v1/order_pb.ts";
 import type { Order } from "./domain.ts";
+import { cancelOrder, deliverOrder, type FulfilmentDeps, shipOrder } from "./fulfilment.ts";
+import { type HistoryDeps, listOrders, type OrderSummary } from "./history.ts";
 import { getOrder, type PlaceOrderDeps, placeOrder, watchOrder } from "./usecases.ts";
 
 /** OrderService over the use cases. */
-export function orderRoutes(deps: PlaceOrderDeps): (router: ConnectRouter) => void {
+export function orderRoutes(deps: PlaceOrderDeps & FulfilmentDeps & HistoryDeps): (router: ConnectRouter) => void {
   const service: ServiceImpl<typeof OrderService> = {
     async placeOrder({ idempotencyKey, lines, paymentMethod }) {
       const { userId } = requireEndUser();
@@ -21,6 +29,30 @@ export function orderRoutes(deps: PlaceOrderDeps): (router: ConnectRouter) => vo
     async *watchOrder({ orderId }) {
       const userId = currentCall()?.endUser?.userId;
       for await (const order of watchOrder(deps, { orderId, userId })) yield { order: toMessage(order) };
+    },
+
+    async cancelOrder({ orderId }) {
+      const { userId } = requireEndUser();
+      return { order: toMessage(await cancelOrder(deps, { orderId, userId })) };
+    },
+
+    async shipOrder({ orderId, trackingNumber }) {
+      return { order: toMessage(await shipOrder(deps, { orderId, trackingNumber })) };
+    },
+
+    async deliverOrder({ orderId }) {
+      return { order: toMessage(await deliverOrder(deps, orderId)) };
+    },
+
+    async listOrders({ pageSize, pageToken }) {
+      const { userId } = requireEndUser();
+      const list = `order.orders/${userId}`;
+      const before = pageToken === "" ? undefined : decodePageToken(list, pageToken)[0];
+      const { orders, next } = await listOrders(deps, { userId, before, pageSize });
+      return {
+        orders: orders.map(toSummary),
+        nextPageToken: next === undefined ? "" : encodePageToken(list, [next]),
+      };
     },
   };
   return (router) => router.service(OrderService, service);
@@ -36,10 +68,15 @@ export function toMessage(order: Order): MessageInitShape<typeof OrderSchema> {
     total: order.total,
     cancelReason: order.cancelReason,
     paymentInstructions: order.paymentInstructions,
+    trackingNumber: order.trackingNumber,
     history: order.history.map(({ state, enteredAt }) => ({
       state: OrderState[state],
       enteredAt: timestampFromDate(enteredAt),
     })),
     version: BigInt(order.version),
   };
+}
+
+function toSummary(order: OrderSummary): MessageInitShape<typeof OrderSummarySchema> {
+  return { ...order, state: OrderState[order.state], placedAt: timestampFromDate(order.placedAt) };
 }

@@ -6,18 +6,22 @@ import {
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
   OrderConfirmedSchema,
+  OrderDeliveredSchema,
   OrderPaidSchema,
   OrderPlacedSchema,
   OrderReservedSchema,
+  OrderShippedSchema,
 } from "../../gen/shop/order/v1/events_pb.ts";
 import { apply, type Order, type OrderEvent, sagaDueAt } from "./domain.ts";
+import type { FulfilmentDeps } from "./fulfilment.ts";
 import { type OrderRow, orderColumns, orderValues, toOrder } from "./rows.ts";
 import type { SagaDeps } from "./saga.ts";
 import type { KnownKey, OrderUnit, PlaceOrderDeps } from "./usecases.ts";
 
 /** Orders and their sagas in MariaDB or MySQL. */
 export type OrderStore = PlaceOrderDeps["orders"] &
-  SagaDeps["orders"] & {
+  SagaDeps["orders"] &
+  FulfilmentDeps["orders"] & {
     /** The same store inside somebody else's transaction. */
     unit(tx: Transaction): OrderUnit;
     /** An order's events, oldest first. */
@@ -40,6 +44,8 @@ const schemas = new Map<string, DescMessage>(
     OrderAwaitingPaymentSchema,
     OrderConfirmedSchema,
     OrderPaidSchema,
+    OrderShippedSchema,
+    OrderDeliveredSchema,
     OrderCancelledSchema,
   ].map((schema) => [schema.typeName, schema]),
 );
@@ -55,10 +61,8 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
   return {
     findKey,
     get: (orderId) => readOrder(database, orderId, ""),
-    unit: (tx) => ({
-      load: (orderId) => readOrder(tx, orderId, "FOR UPDATE"),
-      append: (order, event) => append(deps, tx, order, event),
-    }),
+    unit: (tx) => unitOf(deps, tx),
+    change: (work) => database.transaction("order.change", (tx) => work(unitOf(deps, tx))),
     append: (order, event) => database.transaction("order.append", (tx) => append(deps, tx, order, event)),
 
     async place(event, placing) {
@@ -113,6 +117,13 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
       const rows = await database.query<Row>("order.selectEvents", sql, [orderId]);
       return rows.map((row) => ({ event: decode(row.type, row.payload), occurredAt: row.occurred_at }));
     },
+  };
+}
+
+function unitOf(deps: OrderStoreDeps, tx: Transaction): OrderUnit {
+  return {
+    load: (orderId) => readOrder(tx, orderId, "FOR UPDATE"),
+    append: (order, event) => append(deps, tx, order, event),
   };
 }
 

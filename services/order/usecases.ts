@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { currentCall, currentSignal } from "@weft/mesh/context";
 import { type Clock, rpcError } from "@weft/mesh/contract";
 import type { DueRowsWorker, RowLease } from "@weft/mesh/data";
 import type { OrderPlaced } from "../../gen/shop/order/v1/events_pb.ts";
 import type { OrderChanges, OrderSubscription } from "./changes.ts";
-import { decide, isSettled, type Order, type OrderEvent } from "./domain.ts";
+import { decide, isFinal, isSettled, type Order, type OrderEvent } from "./domain.ts";
 import { checkLines, type PricedProduct, priceOrder, type RequestedLine } from "./pricing.ts";
 
 /** A customer's wish, as PlaceOrder gets it. */
@@ -95,12 +95,17 @@ export async function getOrder(
 ): Promise<Order> {
   const order = await deps.orders.get(input.orderId);
   if (order === undefined || (input.userId !== undefined && order.userId !== input.userId)) {
-    throw rpcError(Code.NotFound, `there is no order ${input.orderId}`, { reason: "ORDER_NOT_FOUND" });
+    throw orderNotFound(input.orderId);
   }
   return order;
 }
 
-/** An order as it is now, then after each change, until it is CANCELLED or the caller leaves. @throws as getOrder */
+/** There is no such order, or it is not for the caller to know of it. */
+export function orderNotFound(orderId: string): ConnectError {
+  return rpcError(Code.NotFound, `there is no order ${orderId}`, { reason: "ORDER_NOT_FOUND" });
+}
+
+/** An order as it is now, then after each change, until it is CANCELLED or DELIVERED or the caller leaves. @throws as getOrder */
 export async function* watchOrder(
   deps: { readonly orders: ReadOrders; readonly changes: OrderChanges },
   input: { readonly orderId: string; readonly userId: string | undefined },
@@ -108,7 +113,7 @@ export async function* watchOrder(
   using subscription = deps.changes.subscribe(input.orderId, "watching");
   let order = await getOrder(deps, input);
   yield order;
-  while (order.state !== "CANCELLED") {
+  while (!isFinal(order)) {
     await subscription.changedSince(order.version, { signal: currentSignal() });
     order = await getOrder(deps, input);
     yield order;
@@ -121,10 +126,13 @@ export interface OrderUnit {
   append(order: Order, event: OrderEvent): Promise<Order>;
 }
 
-/** The money is ours: CONFIRMED becomes PAID. Money for an order in any other state is for a person to look at. */
+/**
+ * The money is ours: CONFIRMED becomes PAID. Of an order that was cancelled while the capture was under way, payment refunds it
+ * when it hears OrderCancelled. Money for an order in any other state is for a person to look at.
+ */
 export async function recordCapture(unit: OrderUnit, orderId: string): Promise<void> {
   const order = await mustLoad(unit, orderId);
-  if (order.state === "PAID") return;
+  if (["PAID", "SHIPPED", "DELIVERED", "CANCELLED"].includes(order.state)) return;
   await unit.append(order, decide(order, { type: "captured" }));
 }
 
@@ -137,7 +145,7 @@ export async function recordPaymentFailure(unit: OrderUnit, orderId: string, rea
 
 async function mustLoad(unit: OrderUnit, orderId: string): Promise<Order> {
   const order = await unit.load(orderId);
-  if (order === undefined) throw rpcError(Code.NotFound, `there is no order ${orderId}`);
+  if (order === undefined) throw orderNotFound(orderId);
   return order;
 }
 

@@ -9,6 +9,7 @@ import {
   requestLifetimeMs,
   settleAuthorization,
   settleCapture,
+  settleRefund,
   settleVoid,
   wantCapture,
   wantVoid,
@@ -32,6 +33,8 @@ const steps: Record<string, Step> = {
   captured: (payment) => payment && settleCapture(payment, { type: "captured" }, now),
   captureRefused: (payment) => payment && settleCapture(payment, { type: "refused", reason: "expired" }, now),
   voided: (payment) => payment && settleVoid(payment, "voided", now),
+  capturedMeanwhile: (payment) => payment && settleVoid(payment, "captured", now),
+  refunded: (payment) => payment && settleRefund(payment, now),
 };
 
 function paymentAfter(...names: string[]): Payment | undefined {
@@ -70,7 +73,16 @@ describe("a payment's way", () => {
     [["authorize", "authorized", "cancelled", "confirmed"], "AUTHORIZED", "VOID", "void"],
     [["authorize", "authorized", "cancelled", "voided", "confirmed"], "VOIDED", undefined, "nothing"],
     [["cancelled"], "VOIDED", undefined, "nothing"],
-    [["authorize", "authorized", "confirmed", "captured", "cancelled"], "CAPTURED", "REFUND", "nothing"],
+    [["authorize", "authorized", "confirmed", "captured", "cancelled"], "CAPTURED", "REFUND", "refund"],
+    [["authorize", "authorized", "confirmed", "captured", "cancelled", "refunded"], "REFUNDED", undefined, "nothing"],
+    [
+      ["authorize", "authorized", "confirmed", "captured", "cancelled", "refunded", "cancelled", "refunded"],
+      "REFUNDED",
+      undefined,
+      "nothing",
+    ],
+    [["authorize", "authorized", "confirmed", "captured", "refunded"], "CAPTURED", undefined, "nothing"],
+    [["authorize", "authorized", "confirmed", "cancelled", "capturedMeanwhile"], "CAPTURED", "REFUND", "refund"],
   ])("%j: %s, wanted %s, next %s", (names, state, wanted, action) => {
     const payment = paymentAfter(...names);
     expect(payment).toMatchObject({ state, wanted });
@@ -108,7 +120,7 @@ describe("refused with FAILED_PRECONDITION", () => {
   });
 });
 
-test("whatever comes in whatever order: the amount never changes, versions have no gap, what was captured or voided stays so", () => {
+test("whatever comes in whatever order: the amount never changes, versions have no gap, what was captured or voided stays so, what is refunded was captured and is not wanted", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...Object.keys(steps)), { maxLength: 15 }), (names) => {
       let payment: Payment | undefined;
@@ -122,8 +134,9 @@ test("whatever comes in whatever order: the amount never changes, versions have 
         if (before === undefined || payment === undefined || payment === before) continue;
         expect(payment.version).toBe(before.version + 1);
         expect(payment.amount).toEqual(before.amount);
-        if (before.state === "VOIDED" || before.state === "DECLINED") expect(payment.state).toBe(before.state);
-        if (before.state === "CAPTURED") expect(payment.state).toBe("CAPTURED");
+        if (["VOIDED", "DECLINED", "REFUNDED"].includes(before.state)) expect(payment.state).toBe(before.state);
+        if (before.state === "CAPTURED") expect(["CAPTURED", "REFUNDED"]).toContain(payment.state);
+        if (payment.state === "REFUNDED") expect(before).toMatchObject({ state: "CAPTURED", wanted: "REFUND" });
       }
     }),
   );

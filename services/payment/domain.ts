@@ -8,9 +8,9 @@ export interface Money {
   readonly minorUnits: bigint;
 }
 
-export type PaymentState = "PENDING" | "AUTHORIZED" | "DECLINED" | "CAPTURED" | "VOIDED" | "FAILED";
+export type PaymentState = "PENDING" | "AUTHORIZED" | "DECLINED" | "CAPTURED" | "VOIDED" | "FAILED" | "REFUNDED";
 
-/** What the order's fate asks of its payment. REFUND is for a person: the money was taken and the order cancelled. */
+/** What the order's fate asks of its payment. REFUND: the money was taken, and the order is cancelled. */
 export type Wanted = "CAPTURE" | "VOID" | "REFUND";
 
 /** An order's payment: one, ever. */
@@ -33,7 +33,7 @@ export interface Payment {
 
 /** What the provider says of an authorization. "absent": it has not seen the request; "processing": it has, and is at it. */
 export type Authorization =
-  | { readonly status: "authorized" | "captured" | "voided"; readonly reference: string }
+  | { readonly status: "authorized" | "captured" | "voided" | "refunded"; readonly reference: string }
   | { readonly status: "declined"; readonly reference: string; readonly reason: string }
   | { readonly status: "processing" | "absent" };
 
@@ -54,7 +54,8 @@ export function beginAuthorization(
     const fresh = { wanted: undefined, providerReference: "", reason: "", updatedAt: now, version: 1 };
     return { orderId, state: "PENDING", amount, requestedAt: now, ...fresh };
   }
-  if (payment.state === "VOIDED" || payment.wanted === "VOID") {
+  const isGivenBack = payment.state === "VOIDED" || payment.state === "REFUNDED";
+  if (isGivenBack || payment.wanted === "VOID" || payment.wanted === "REFUND") {
     throw rpcError(Code.FailedPrecondition, `order ${orderId} is cancelled: its payment cannot be authorized`, {
       reason: "ORDER_CANCELLED",
     });
@@ -77,6 +78,8 @@ export function settleAuthorization(payment: Payment, found: Authorization, now:
       return change(payment, now, { state: "AUTHORIZED", providerReference: found.reference });
     case "voided":
       return change(payment, now, { state: "VOIDED", wanted: undefined, providerReference: found.reference });
+    case "refunded":
+      return change(payment, now, { state: "REFUNDED", wanted: undefined, providerReference: found.reference });
     case "declined": {
       const { reference: providerReference, reason } = found;
       return change(payment, now, { state: "DECLINED", wanted: undefined, providerReference, reason });
@@ -110,14 +113,20 @@ export function settleVoid(payment: Payment, outcome: "voided" | "captured", now
     : change(payment, now, { state: "CAPTURED", wanted: "REFUND" });
 }
 
+/** Learns that the captured money was given back. */
+export function settleRefund(payment: Payment, now: Date): Payment | undefined {
+  if (nextAction(payment) !== "refund") return undefined;
+  return change(payment, now, { state: "REFUNDED", wanted: undefined });
+}
+
 /**
  * The order is confirmed: its money is to be captured. Undefined if that is done, or if the order's cancellation was faster.
  *
  * @throws ConnectError FAILED_PRECONDITION if there is nothing to capture
  */
 export function wantCapture(payment: Payment | undefined, orderId: string, now: Date): Payment | undefined {
-  const isDone = payment?.state === "CAPTURED" || payment?.state === "FAILED" || payment?.state === "VOIDED";
-  if (isDone || payment?.wanted !== undefined) return undefined;
+  const done: readonly (PaymentState | undefined)[] = ["CAPTURED", "FAILED", "VOIDED", "REFUNDED"];
+  if (done.includes(payment?.state) || payment?.wanted !== undefined) return undefined;
   if (payment?.state !== "PENDING" && payment?.state !== "AUTHORIZED") {
     const what = payment === undefined ? "no payment" : `a payment that is ${payment.state}`;
     throw rpcError(Code.FailedPrecondition, `order ${orderId} is confirmed but has ${what}`);
@@ -126,7 +135,7 @@ export function wantCapture(payment: Payment | undefined, orderId: string, now: 
 }
 
 /**
- * The order is cancelled: what is authorized, or still may be, is to be given back. One that has no payment gets a voided one, so
+ * The order is cancelled: what is authorized, or still may be, is to be given back, what is captured refunded. One that has no payment gets a voided one, so
  * that an authorization that comes late is refused. Undefined if there is nothing to do.
  */
 export function wantVoid(payment: Payment | undefined, orderId: string, now: Date): Payment | undefined {
@@ -148,11 +157,12 @@ export function wantVoid(payment: Payment | undefined, orderId: string, now: Dat
 }
 
 /** What the worker has to do next with the provider. */
-export function nextAction(payment: Payment): "resolve" | "capture" | "void" | "nothing" {
+export function nextAction(payment: Payment): "resolve" | "capture" | "void" | "refund" | "nothing" {
   const { state, wanted } = payment;
   if (state === "PENDING") return "resolve";
   if (state === "AUTHORIZED" && wanted === "CAPTURE") return "capture";
   if ((state === "AUTHORIZED" || state === "FAILED") && wanted === "VOID") return "void";
+  if (state === "CAPTURED" && wanted === "REFUND") return "refund";
   return "nothing";
 }
 

@@ -1,11 +1,11 @@
 import type { Clock } from "@weft/mesh/contract";
 import { type EventHandler, type Outbox, onEvent } from "@weft/mesh/events";
-import type { Logger } from "@weft/mesh/telemetry";
 import { OrderCancelledSchema, OrderConfirmedSchema } from "../../gen/shop/order/v1/events_pb.ts";
 import {
   PaymentAuthorizedSchema,
   PaymentCapturedSchema,
   PaymentFailedSchema,
+  PaymentRefundedSchema,
 } from "../../gen/shop/payment/v1/events_pb.ts";
 import type { createPaymentStore, PaymentStoreDeps } from "./store.ts";
 import { recordOrderCancelled, recordOrderConfirmed } from "./usecases.ts";
@@ -22,6 +22,9 @@ export function createPublish(outbox: Pick<Outbox, "append">): PaymentStoreDeps[
       case "CAPTURED":
         await outbox.append(tx, PaymentCapturedSchema, { orderId, ...money }, options);
         break;
+      case "REFUNDED":
+        await outbox.append(tx, PaymentRefundedSchema, { orderId, ...money }, options);
+        break;
       case "DECLINED":
       case "FAILED":
         await outbox.append(tx, PaymentFailedSchema, { orderId, reason }, options);
@@ -36,13 +39,10 @@ export function createPublish(outbox: Pick<Outbox, "append">): PaymentStoreDeps[
 export function paymentHandlers(deps: {
   readonly payments: Pick<ReturnType<typeof createPaymentStore>, "within">;
   readonly clock: Clock;
-  readonly logger: Logger;
 }): EventHandler[] {
-  const { payments, clock, logger } = deps;
+  const { payments, clock } = deps;
   return [
     onEvent(OrderConfirmedSchema, (tx, { orderId }) => recordOrderConfirmed(payments.within(tx), clock, orderId)),
-    onEvent(OrderCancelledSchema, (tx, { orderId }) =>
-      recordOrderCancelled({ payments: payments.within(tx), clock, logger }, orderId),
-    ),
+    onEvent(OrderCancelledSchema, (tx, { orderId }) => recordOrderCancelled(payments.within(tx), clock, orderId)),
   ];
 }

@@ -13,6 +13,8 @@ import {
   PaymentCapturedSchema,
   type PaymentFailed,
   PaymentFailedSchema,
+  type PaymentRefunded,
+  PaymentRefundedSchema,
 } from "../../gen/shop/payment/v1/events_pb.ts";
 import { PaymentService, PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
 import type { Fault } from "../../tools/dev/outside/faults.ts";
@@ -33,6 +35,7 @@ let told: {
   authorized: readonly PaymentAuthorized[];
   captured: readonly PaymentCaptured[];
   failed: readonly PaymentFailed[];
+  refunded: readonly PaymentRefunded[];
 };
 
 beforeAll(async () => {
@@ -49,6 +52,7 @@ beforeAll(async () => {
     authorized: await mesh.watch(PaymentAuthorizedSchema),
     captured: await mesh.watch(PaymentCapturedSchema),
     failed: await mesh.watch(PaymentFailedSchema),
+    refunded: await mesh.watch(PaymentRefundedSchema),
   };
   const telemetry = createTelemetry({ service: "test", logLevel: "error" });
   database = resources.use(createDatabase({ url: mesh.database("payment").url, telemetry }));
@@ -182,6 +186,36 @@ describe("a cancelled order", () => {
     await mesh.publish(OrderCancelledSchema, { orderId: "ord-voided" });
     await becomes("ord-voided", PaymentState.VOIDED);
     expect(await ledgerOf("ord-voided")).toEqual(["authorize", "void"]);
+  });
+
+  test.each(["lost_reply", "error"] as const)(
+    "gives captured money back once, when the refund meets: %s",
+    async (kind) => {
+      const orderId = `ord-refund-${kind}`;
+      await authorize(orderId);
+      await mesh.publish(OrderConfirmedSchema, { orderId });
+      await becomes(orderId, PaymentState.CAPTURED);
+      await fault({ kind, operation: "refund", count: 2 });
+      await mesh.publish(OrderCancelledSchema, { orderId });
+      await mesh.publish(OrderCancelledSchema, { orderId });
+      await becomes(orderId, PaymentState.REFUNDED);
+      await eventually(() => expect(told.refunded.filter(of(orderId))).toMatchObject([{ amount }]));
+      expect(told.captured.filter(of(orderId))).toHaveLength(1);
+      expect(await ledgerOf(orderId)).toEqual(["authorize", "capture", "refund"]);
+    },
+  );
+
+  test("ends without the money where it was captured while the order was being cancelled", async () => {
+    await authorize("ord-capture-race");
+    await fault({ kind: "delay", operation: "capture", count: 1, delay_ms: 1_000 });
+    await mesh.publish(OrderConfirmedSchema, { orderId: "ord-capture-race" });
+    await mesh.publish(OrderCancelledSchema, { orderId: "ord-capture-race" });
+    await eventually(async () =>
+      expect([PaymentState.VOIDED, PaymentState.REFUNDED]).toContain(await stateOf("ord-capture-race")),
+    );
+    const [first, ...rest] = await ledgerOf("ord-capture-race");
+    expect(first).toBe("authorize");
+    expect([["capture", "refund"], ["void"]]).toContainEqual(rest);
   });
 
   test("refuses an authorization that comes late", async () => {

@@ -45,7 +45,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       run: ({ key, attempts }) => runPayment(deps, { orderId: key, attempts }),
     }),
   );
-  const handlers = paymentHandlers({ payments, clock, logger });
+  const handlers = paymentHandlers({ payments, clock });
   resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
   const routes = paymentRoutes(deps);
   resources.use(

@@ -169,11 +169,39 @@ test.each([
   await expect(provider.capture("ord_1", "auth_1")).rejects.toMatchObject({ code: Code.Unavailable });
 });
 
+describe("refund()", () => {
+  test.each([
+    [200, undefined],
+    [409, "refunded"],
+  ])("%i, authorization then %s: done, under the order's key", async (status, found) => {
+    const { provider, seen } = await providerThat((response, { method }) =>
+      method === "POST" ? json(status, {})(response) : json(200, { data: [{ id: "auth_1", status: found }] })(response),
+    );
+    await provider.refund("ord_1", "auth_1");
+    expect(seen[0]).toMatchObject({
+      url: "/v1/authorizations/auth_1/refund",
+      headers: { "idempotency-key": "refund:ord_1" },
+    });
+  });
+
+  test.each([
+    [402, "captured"],
+    [409, "captured"],
+    [404, "captured"],
+  ])("%i, authorization then %s: not done, to be asked again", async (status, found) => {
+    const { provider } = await providerThat((response, { method }) =>
+      method === "POST" ? json(status, {})(response) : json(200, { data: [{ id: "auth_1", status: found }] })(response),
+    );
+    await expect(provider.refund("ord_1", "auth_1")).rejects.toMatchObject({ code: Code.Unavailable });
+  });
+});
+
 describe("void()", () => {
   test.each([
     [200, undefined, "voided"],
     [409, "voided", "voided"],
     [409, "captured", "captured"],
+    [409, "refunded", "captured"],
   ])("%i, authorization then %s: %s", async (status, found, outcome) => {
     const { provider } = await providerThat((response, { method }) =>
       method === "POST" ? json(status, {})(response) : json(200, { data: [{ id: "auth_1", status: found }] })(response),

@@ -94,7 +94,7 @@ export function createProvider(options: ProviderOptions): Provider {
       if (status !== 409) throw unexpected("capture", status, body);
       const found = await find(orderId);
       if (found.status === "captured") return { type: "captured" };
-      if (found.status === "voided" || found.status === "declined") {
+      if (found.status === "voided" || found.status === "declined" || found.status === "refunded") {
         return { type: "refused", reason: `the authorization is ${found.status}` };
       }
       throw unexpected("capture", status, body);
@@ -106,8 +106,18 @@ export function createProvider(options: ProviderOptions): Provider {
       if (status === 200) return "voided";
       if (status !== 409) throw unexpected("void", status, body);
       const found = await find(orderId);
-      if (found.status === "captured" || found.status === "voided") return found.status;
+      if (found.status === "voided") return "voided";
+      if (found.status === "captured" || found.status === "refunded") return "captured";
       throw unexpected("void", status, body);
+    },
+
+    async refund(orderId, reference) {
+      const path = `/v1/authorizations/${encodeURIComponent(reference)}/refund`;
+      const { status, body } = await send("refund", { method: "POST", path, idempotencyKey: `refund:${orderId}` });
+      if (status === 200) return;
+      if (status !== 409) throw unexpected("refund", status, body);
+      const found = await find(orderId);
+      if (found.status !== "refunded") throw unexpected("refund", status, body);
     },
   };
 }
@@ -190,7 +200,9 @@ function toAuthorization(value: unknown): Authorization {
   if (status === "processing") return { status };
   if (typeof id === "string") {
     if (status === "declined") return { status, reference: id, reason: words(decline_reason) };
-    if (status === "authorized" || status === "captured" || status === "voided") return { status, reference: id };
+    if (status === "authorized" || status === "captured" || status === "voided" || status === "refunded") {
+      return { status, reference: id };
+    }
   }
   throw unexpected("authorization", 200, { status });
 }

@@ -1,7 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { currentSignal, runDetached } from "@weft/mesh/context";
 import { type Clock, rpcError } from "@weft/mesh/contract";
-import type { Logger } from "@weft/mesh/telemetry";
 import {
   type Authorization,
   beginAuthorization,
@@ -10,6 +9,7 @@ import {
   type Payment,
   settleAuthorization,
   settleCapture,
+  settleRefund,
   settleVoid,
   wantCapture,
   wantVoid,
@@ -36,13 +36,14 @@ export interface Provider {
   find(orderId: string): Promise<Authorization>;
   capture(orderId: string, reference: string): Promise<{ type: "captured" } | { type: "refused"; reason: string }>;
   void(orderId: string, reference: string): Promise<"voided" | "captured">;
+  /** Returns once all that was captured is given back. */
+  refund(orderId: string, reference: string): Promise<void>;
 }
 
 export interface PaymentDeps {
   readonly payments: Payments;
   readonly provider: Provider;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** An authorization goes on so long after its caller has left: what was asked of the provider wants to be written down. */
@@ -96,7 +97,7 @@ export async function getPayment(deps: PaymentDeps, orderId: string): Promise<Pa
 }
 
 /**
- * Does what is due for a payment: finds out about an unknown outcome, captures, voids. Safe to run twice: the provider takes each
+ * Does what is due for a payment: finds out about an unknown outcome, captures, voids, refunds. Safe to run twice: the provider takes each
  * once, by key.
  *
  * @returns when to look again, undefined if the last commit has said so
@@ -124,9 +125,12 @@ export async function runPayment(
       case "void": {
         const outcome = await provider.void(orderId, providerReference);
         payment = await payments.change(orderId, (known) => known && settleVoid(known, outcome, now()));
-        if (payment?.wanted === "REFUND") tellRefund(deps, orderId);
         break;
       }
+      case "refund":
+        await provider.refund(orderId, providerReference);
+        payment = await payments.change(orderId, (known) => known && settleRefund(known, now()));
+        break;
       case "nothing":
         return undefined;
     }
@@ -140,9 +144,8 @@ export async function recordOrderConfirmed(payments: Payments, clock: Clock, ord
 }
 
 /** The order is cancelled. */
-export async function recordOrderCancelled(deps: Omit<PaymentDeps, "provider">, orderId: string): Promise<void> {
-  const payment = await deps.payments.change(orderId, (known) => wantVoid(known, orderId, new Date(deps.clock.now())));
-  if (payment?.wanted === "REFUND") tellRefund(deps, orderId);
+export async function recordOrderCancelled(payments: Payments, clock: Clock, orderId: string): Promise<void> {
+  await payments.change(orderId, (known) => wantVoid(known, orderId, new Date(clock.now())));
 }
 
 /** Asks the provider what became of an authorization, and writes it down. */
@@ -153,10 +156,6 @@ async function resolve({ payments, provider, clock }: PaymentDeps, orderId: stri
 
 function resolveDelayMs(attempts: number): number {
   return Math.min(resolveIntervalMs.max, resolveIntervalMs.first * 2 ** Math.min(attempts - 1, 10));
-}
-
-function tellRefund({ logger }: Pick<PaymentDeps, "logger">, orderId: string): void {
-  logger.error("money was captured for an order that is cancelled: refund it by hand", { order_id: orderId });
 }
 
 /** Waits for work, but not longer than the caller does; the work goes on. */

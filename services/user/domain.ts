@@ -10,9 +10,90 @@ export interface User {
   registeredAt: Date;
 }
 
-/** An account with the hash of its password (PHC format). */
+/** An account with the hash of its password (PHC format) and what its tokens allow. */
 export interface Account extends User {
   passwordHash: string;
+  scopes: readonly string[];
+}
+
+/** What every account may do; staff's may do more. */
+export const CUSTOMER_SCOPES: readonly string[] = ["customer"];
+
+/** What a customer has told of himself, and how he wants to be told of his orders. */
+export interface Profile extends ProfileFields {
+  readonly userId: string;
+  readonly email: string;
+  /** From 1, one more with each change. */
+  readonly version: bigint;
+}
+
+/** What a customer can change of his profile. */
+export interface ProfileFields {
+  readonly displayName: string;
+  /** E.164; empty if unknown. */
+  readonly phone: string;
+  /** The device's address at the push gateway; empty if it has none. */
+  readonly pushToken: string;
+  readonly notifyByEmail: boolean;
+  readonly notifyBySms: boolean;
+  readonly notifyByPush: boolean;
+}
+
+/** Paths of an update mask. */
+const FIELD_OF_PATH: ReadonlyMap<string, keyof ProfileFields> = new Map([
+  ["display_name", "displayName"],
+  ["phone", "phone"],
+  ["push_token", "pushToken"],
+  ["notify_by_email", "notifyByEmail"],
+  ["notify_by_sms", "notifyBySms"],
+  ["notify_by_push", "notifyByPush"],
+]);
+
+/** Wrong paths that an error names, and how much of each. */
+const PATHS_NAMED_MAX = 5;
+const PATH_NAMED_LENGTH_MAX = 40;
+
+/**
+ * The fields that a mask names, with their new values.
+ *
+ * @throws ConnectError INVALID_ARGUMENT naming update_mask and the path that is not a field of a profile or cannot be changed, or if it names
+ * nothing; naming profile.display_name if that is to become empty
+ */
+export function maskedFields(paths: readonly string[], fields: ProfileFields): Partial<ProfileFields> {
+  const wrong = paths.filter((path) => !FIELD_OF_PATH.has(path));
+  if (paths.length === 0 || wrong.length > 0) throw badMask(wrong);
+  const names = paths.flatMap((path) => FIELD_OF_PATH.get(path) ?? []);
+  if (names.includes("displayName") && fields.displayName === "") {
+    const description = "must not be empty";
+    throw rpcError(Code.InvalidArgument, `profile.display_name ${description}`, {
+      reason: "INVALID_FIELD",
+      violations: [{ field: "profile.display_name", description }],
+    });
+  }
+  return Object.fromEntries(names.map((name) => [name, fields[name]]));
+}
+
+/** The profile as it is with those fields; the same object if they are its already. */
+export function withFields(profile: Profile, fields: Partial<ProfileFields>): Profile {
+  const changed = { ...profile, ...fields };
+  const isSame = [...FIELD_OF_PATH.values()].every((name) => changed[name] === profile[name]);
+  return isSame ? profile : { ...changed, version: profile.version + 1n };
+}
+
+function badMask(wrong: readonly string[]): ConnectError {
+  const known = `it can name ${[...FIELD_OF_PATH.keys()].join(", ")}`;
+  const named = wrong.slice(0, PATHS_NAMED_MAX).map((path) => JSON.stringify(path.slice(0, PATH_NAMED_LENGTH_MAX)));
+  const descriptions =
+    named.length === 0 ? [`names no field; ${known}`] : named.map((path) => `${path} cannot be changed; ${known}`);
+  return rpcError(Code.InvalidArgument, `update_mask: ${named.join(", ") || "no field"} cannot be changed; ${known}`, {
+    reason: "INVALID_FIELD",
+    violations: descriptions.map((description) => ({ field: "update_mask", description })),
+  });
+}
+
+/** The answer to a valid token whose account is gone. */
+export function profileNotFound(): ConnectError {
+  return rpcError(Code.NotFound, "this account does not exist any more", { reason: "PROFILE_NOT_FOUND" });
 }
 
 /** The form in which addresses are stored and compared: without regard to case. */

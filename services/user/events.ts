@@ -1,5 +1,5 @@
 import type { Outbox } from "@weft/mesh/events";
-import { UserRegisteredSchema } from "../../gen/shop/user/v1/events_pb.ts";
+import { ProfileUpdatedSchema, UserRegisteredSchema } from "../../gen/shop/user/v1/events_pb.ts";
 import type { UserEvents } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
@@ -7,6 +7,9 @@ export function createUserEvents(outbox: Pick<Outbox, "append">): UserEvents {
   return {
     async userRegistered(tx, { userId, email, displayName }) {
       await outbox.append(tx, UserRegisteredSchema, { userId, email, displayName }, { version: 1n });
+    },
+    async profileUpdated(tx, { version, ...message }) {
+      await outbox.append(tx, ProfileUpdatedSchema, message, { version });
     },
   };
 }

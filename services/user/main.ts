@@ -10,7 +10,7 @@ import { type Config, loadConfig } from "./config.ts";
 import { createUserEvents } from "./events.ts";
 import { createPasswords } from "./passwords.ts";
 import { userRoutes } from "./rpc.ts";
-import { createAccountStore } from "./store.ts";
+import { createAccountStore, createProfileStore } from "./store.ts";
 import { createAccessTokens, loadTokenKey } from "./tokens.ts";
 
 const SERVICE = "user";
@@ -33,6 +33,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     clock,
     database,
     accounts: createAccountStore(database),
+    profiles: createProfileStore(database),
     passwords: await createPasswords(telemetry),
     tokens: await createAccessTokens({ key, issuer: config.tokenIssuer, clock, newTokenId: randomUUID }),
     events: createUserEvents(outbox),

@@ -1,9 +1,10 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
-import { type UserSchema, UserService } from "../../gen/shop/user/v1/user_pb.ts";
+import { requireEndUser } from "@weft/mesh/context";
+import { ProfileSchema, type UserSchema, UserService } from "../../gen/shop/user/v1/user_pb.ts";
 import type { User } from "./domain.ts";
-import { logIn, register, type UserDeps } from "./usecases.ts";
+import { getProfile, logIn, register, type UserDeps, updateProfile } from "./usecases.ts";
 
 /** UserService over the use cases. */
 export function userRoutes(deps: UserDeps): (router: ConnectRouter) => void {
@@ -15,6 +16,15 @@ export function userRoutes(deps: UserDeps): (router: ConnectRouter) => void {
     async logIn({ email, password }) {
       const { user, token, expiresInMs } = await logIn(deps, { email, password });
       return { accessToken: token, expiresIn: durationFromMs(expiresInMs), user: toProto(user) };
+    },
+
+    async getProfile() {
+      return { profile: await getProfile(deps, requireEndUser().userId) };
+    },
+
+    async updateProfile({ profile = create(ProfileSchema), updateMask }) {
+      const { userId } = requireEndUser();
+      return { profile: await updateProfile(deps, { userId, fields: profile, paths: updateMask?.paths ?? [] }) };
     },
 
     getJwks: () => ({ jwksJson: deps.tokens.jwksJson }),

@@ -27,7 +27,7 @@ function verify(token: string, jwksJson: string, nowMs: number) {
 describe("an access token", () => {
   test("is verified with the published keys and says who, for whom and how long", async () => {
     const { issue, jwksJson } = await tokensOf();
-    const { token, expiresInMs } = await issue("usr_1");
+    const { token, expiresInMs } = await issue("usr_1", ["customer"]);
     const { payload } = await verify(token, jwksJson, NOW);
     const iat = Math.floor(NOW / 1000);
     expect(payload).toEqual({
@@ -37,14 +37,20 @@ describe("an access token", () => {
     expect(expiresInMs).toBe(900_000);
   });
 
+  test("carries all that a clerk may do", async () => {
+    const { issue, jwksJson } = await tokensOf();
+    const { token } = await issue("usr_1", ["customer", "warehouse"]);
+    expect((await verify(token, jwksJson, NOW)).payload.scope).toBe("customer warehouse");
+  });
+
   test("is refused when its 15 minutes are over", async () => {
     const { issue, jwksJson } = await tokensOf();
-    const { token } = await issue("usr_1");
+    const { token } = await issue("usr_1", ["customer"]);
     await expect(verify(token, jwksJson, NOW + 901_000)).rejects.toThrow(/exp/);
   });
 
   test("is refused with another key", async () => {
-    const { token } = await (await tokensOf()).issue("usr_1");
+    const { token } = await (await tokensOf()).issue("usr_1", ["customer"]);
     await expect(verify(token, (await tokensOf()).jwksJson, NOW)).rejects.toThrow();
   });
 
@@ -53,7 +59,7 @@ describe("an access token", () => {
     const [key] = JSON.parse(jwksJson).keys;
     expect(Object.keys(key).sort()).toEqual(["alg", "crv", "kid", "kty", "use", "x", "y"]);
     expect(key.kid).toBe(await calculateJwkThumbprint(key));
-    expect(decodeProtectedHeader((await issue("usr_1")).token).kid).toBe(key.kid);
+    expect(decodeProtectedHeader((await issue("usr_1", ["customer"])).token).kid).toBe(key.kid);
   });
 });
 

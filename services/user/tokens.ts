@@ -6,7 +6,6 @@ import type { AccessTokens } from "./usecases.ts";
 
 const LIFETIME_MS = 15 * 60_000;
 const AUDIENCE = "shop";
-const SCOPE = "customer";
 
 /** Reads an EC P-256 private key from a PEM file. @throws SettingError naming TOKEN_KEY_FILE */
 export async function loadTokenKey(file: string): Promise<KeyObject> {
@@ -38,9 +37,9 @@ export async function createAccessTokens(options: {
   return {
     jwksJson: JSON.stringify({ keys: [{ ...publicJwk, kid, alg, use: "sig" }] }),
 
-    async issue(userId) {
+    async issue(userId, scopes) {
       const issuedAtSeconds = Math.floor(clock.now() / 1000);
-      const token = await new SignJWT({ scope: SCOPE })
+      const token = await new SignJWT({ scope: scopes.join(" ") })
         .setProtectedHeader({ alg, typ: "at+jwt", kid })
         .setIssuer(issuer)
         .setAudience(AUDIENCE)

@@ -1,12 +1,32 @@
 import type { Clock } from "@weft/mesh/contract";
 import type { Database, Transaction } from "@weft/mesh/data";
-import { type Account, badCredentials, emailTaken, normalizeEmail, type User } from "./domain.ts";
+import {
+  type Account,
+  badCredentials,
+  CUSTOMER_SCOPES,
+  emailTaken,
+  maskedFields,
+  normalizeEmail,
+  type Profile,
+  type ProfileFields,
+  profileNotFound,
+  type User,
+  withFields,
+} from "./domain.ts";
 
 /** Accounts as they are stored. */
 export interface AccountStore {
   /** False, and nothing done, if the address has an account. */
   addAccount(tx: Transaction, account: Account): Promise<boolean>;
   findByEmail(email: string): Promise<Account | undefined>;
+}
+
+/** Profiles as they are stored. */
+export interface ProfileStore {
+  findProfile(userId: string): Promise<Profile | undefined>;
+  /** The same, locked until the transaction ends. */
+  lockProfile(tx: Transaction, userId: string): Promise<Profile | undefined>;
+  saveProfile(tx: Transaction, profile: Profile): Promise<void>;
 }
 
 /** Hashes and checks passwords; slow on purpose. RESOURCE_EXHAUSTED when too many wait. */
@@ -18,7 +38,7 @@ export interface Passwords {
 
 /** What proves who a customer is, and how others check it. */
 export interface AccessTokens {
-  issue(userId: string): Promise<{ token: string; expiresInMs: number }>;
+  issue(userId: string, scopes: readonly string[]): Promise<{ token: string; expiresInMs: number }>;
   /** The public keys as JSON text (RFC 7517). */
   readonly jwksJson: string;
 }
@@ -26,12 +46,14 @@ export interface AccessTokens {
 /** What the rest of the shop hears of. */
 export interface UserEvents {
   userRegistered(tx: Transaction, user: User): Promise<void>;
+  profileUpdated(tx: Transaction, profile: Profile): Promise<void>;
 }
 
 export interface UserDeps {
   clock: Clock;
   database: Pick<Database, "transaction">;
   accounts: AccountStore;
+  profiles: ProfileStore;
   passwords: Passwords;
   tokens: AccessTokens;
   events: UserEvents;
@@ -41,7 +63,7 @@ export interface UserDeps {
 
 /** Opens an account and tells of it. ALREADY_EXISTS (EMAIL_TAKEN) if the address has one. */
 export async function register(
-  deps: Omit<UserDeps, "tokens">,
+  deps: Omit<UserDeps, "tokens" | "profiles">,
   input: { email: string; password: string; displayName: string },
 ): Promise<User> {
   const email = normalizeEmail(input.email);
@@ -53,7 +75,7 @@ export async function register(
     registeredAt: new Date(deps.clock.now()),
   };
   await deps.database.transaction("user.register", async (tx) => {
-    if (!(await deps.accounts.addAccount(tx, { ...user, passwordHash }))) throw emailTaken();
+    if (!(await deps.accounts.addAccount(tx, { ...user, passwordHash, scopes: CUSTOMER_SCOPES }))) throw emailTaken();
     await deps.events.userRegistered(tx, user);
   });
   return user;
@@ -67,6 +89,33 @@ export async function logIn(
   const account = await accounts.findByEmail(normalizeEmail(email));
   const isRight = await passwords.verify(account?.passwordHash, password);
   if (account === undefined || !isRight) throw badCredentials();
-  const { passwordHash: _, ...user } = account;
-  return { user, ...(await tokens.issue(user.userId)) };
+  const { passwordHash: _, scopes, ...user } = account;
+  return { user, ...(await tokens.issue(user.userId, scopes)) };
+}
+
+/** A customer's own profile. NOT_FOUND (PROFILE_NOT_FOUND) if the account is gone. */
+export async function getProfile({ profiles }: Pick<UserDeps, "profiles">, userId: string): Promise<Profile> {
+  const profile = await profiles.findProfile(userId);
+  if (profile === undefined) throw profileNotFound();
+  return profile;
+}
+
+/**
+ * Changes the fields of a profile that the mask names, and tells of it. Two at once that change different fields both have their way. What it
+ * has already is no change and no event. INVALID_ARGUMENT for a mask that names something else or nothing.
+ */
+export async function updateProfile(
+  { database, profiles, events }: Pick<UserDeps, "database" | "profiles" | "events">,
+  { userId, fields, paths }: { userId: string; fields: ProfileFields; paths: readonly string[] },
+): Promise<Profile> {
+  const changes = maskedFields(paths, fields);
+  return await database.transaction("user.updateProfile", async (tx) => {
+    const before = await profiles.lockProfile(tx, userId);
+    if (before === undefined) throw profileNotFound();
+    const after = withFields(before, changes);
+    if (after === before) return before;
+    await profiles.saveProfile(tx, after);
+    await events.profileUpdated(tx, after);
+    return after;
+  });
 }

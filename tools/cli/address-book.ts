@@ -26,7 +26,18 @@ interface StackFile {
 }
 
 /** In the order of their ports: base + 100, + 110, ... (gRPC, then health, then metrics). */
-const serviceNames = ["edge", "user", "catalog", "inventory", "order", "payment", "notification"] as const;
+const serviceNames = [
+  "edge",
+  "user",
+  "catalog",
+  "inventory",
+  "order",
+  "payment",
+  "notification",
+  "cart",
+  "analytics",
+  "recommendation",
+] as const;
 const portBase = 7000;
 
 /**

@@ -98,6 +98,18 @@ test("an authorization is captured or voided once, never both", async () => {
   expect((await ledger()).map((entry) => entry.type)).toEqual(["authorize", "capture"]);
 });
 
+test("what is captured is refunded once, and nothing else is", async () => {
+  const { id } = (await authorize("k1")).body;
+  const refused = { status: 409, body: { error: { code: "invalid_state" } } };
+  expect(await call("POST", `/authorizations/${id}/refund`, undefined, "r0")).toMatchObject(refused);
+  await call("POST", `/authorizations/${id}/capture`, undefined, "c1");
+  const answer = { status: 200, body: { id, status: "refunded" } };
+  expect(await call("POST", `/authorizations/${id}/refund`, undefined, "r1")).toMatchObject(answer);
+  expect(await call("POST", `/authorizations/${id}/refund`, undefined, "r1")).toMatchObject({ replayed: true });
+  expect(await call("POST", `/authorizations/${id}/refund`, undefined, "r2")).toMatchObject(refused);
+  expect((await ledger()).map((entry) => entry.type)).toEqual(["authorize", "capture", "refund"]);
+});
+
 test("tok_capture_fails authorizes, and can still be voided after its capture failed", async () => {
   const { id } = (await authorize("k1", { ...ORDER, payment_method: "tok_capture_fails" })).body;
   expect(await call("POST", `/authorizations/${id}/capture`, undefined, "c1")).toMatchObject({ status: 402 });

@@ -19,7 +19,7 @@ export interface PaymentProviderOptions {
 const BODY_BYTES_MAX = 64 * 1024;
 const KEY_LENGTH_MAX = 255;
 const KINDS: readonly string[] = ["decline", "delay", "lost_reply", "error"] satisfies FaultKind[];
-const OPERATIONS: readonly string[] = ["authorize", "capture", "void"] satisfies Operation[];
+const OPERATIONS: readonly string[] = ["authorize", "capture", "void", "refund"] satisfies Operation[];
 const METHODS: readonly string[] = ["tok_visa", "tok_declined", "tok_slow", "tok_capture_fails"];
 
 /** The sandbox payment provider: HTTP and JSON, with idempotency keys and errors in Stripe's manner. */
@@ -78,6 +78,7 @@ async function operate(provider: Provider, request: HttpRequest): Promise<Provid
     if (id === undefined) return provider.authorize(idempotencyKey(request), inputOf(parseJson(request.body)));
     if (operation === "capture") return provider.capture(idempotencyKey(request), id);
     if (operation === "void") return provider.void(idempotencyKey(request), id);
+    if (operation === "refund") return provider.refund(idempotencyKey(request), id);
   }
   if (known && request.method === "GET" && id !== undefined && operation === undefined) {
     const authorization = provider.find(id);

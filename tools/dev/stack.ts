@@ -78,7 +78,8 @@ export async function createStack(options: StackOptions): Promise<Stack> {
   );
   const tokenKeyFile = join(directory, "token-key.pem");
   const environment = {
-    ...{ ports, certDirectory: addresses.certs, tokenKeyFile, natsUrl: engines.natsUrl, mysqlUrls },
+    ...{ ports, certDirectory: addresses.certs, tokenKeyFile, natsUrl: engines.natsUrl },
+    ...{ redisUrl: engines.redisUrl, mysqlUrls },
     extra: options.env ?? {},
   };
   const engineMembers = options.engines

@@ -26,9 +26,12 @@ async function expectMoneyToAddUp(shop: Shop): Promise<void> {
     expect(own.filter(({ type }) => type === "authorize").length, `${order_id}: authorized once at most`).toBeLessThan(
       2,
     );
-    const paid = state === "PAID" ? Number(total) : 0;
-    expect(sum("capture"), `${order_id} is ${state}: captured`).toBe(paid);
-    if (state === "CANCELLED") expect(sum("authorize") - sum("void"), `${order_id}: nothing stays authorized`).toBe(0);
+    const paid = ["PAID", "SHIPPED", "DELIVERED"].includes(state) ? Number(total) : 0;
+    expect(sum("capture") - sum("refund"), `${order_id} is ${state}: captured and not refunded`).toBe(paid);
+    if (state === "CANCELLED") {
+      const held = sum("authorize") - sum("void") - sum("capture");
+      expect(held, `${order_id}: nothing stays authorized`).toBe(0);
+    }
   }
   const known = new Set(orders.map(({ order_id }) => order_id));
   expect(entries.filter(({ reference }) => !known.has(reference))).toEqual([]);
@@ -50,7 +53,8 @@ async function expectStockToAddUp(shop: Shop): Promise<void> {
   for (const { order_id, state } of reservations) {
     const order = states.get(order_id) ?? "";
     if (state === "HELD") expect(["RESERVED", "AWAITING_PAYMENT"], `${order_id} holds stock`).toContain(order);
-    if (state === "COMMITTED") expect(["CONFIRMED", "PAID"], `${order_id} has taken stock`).toContain(order);
+    if (state === "COMMITTED")
+      expect(["CONFIRMED", "PAID", "SHIPPED", "DELIVERED"], `${order_id} has taken stock`).toContain(order);
   }
 }
 
@@ -59,6 +63,18 @@ const consumers: Record<string, { readonly service: string; readonly types: read
   user: [{ service: "notification", types: ["shop.user.v1.UserRegistered"] }],
   order: [
     { service: "notification", types: ["shop.order.v1.OrderConfirmed"] },
+    {
+      service: "order",
+      types: [
+        "shop.order.v1.OrderPlaced",
+        "shop.order.v1.OrderAwaitingPayment",
+        "shop.order.v1.OrderConfirmed",
+        "shop.order.v1.OrderPaid",
+        "shop.order.v1.OrderShipped",
+        "shop.order.v1.OrderDelivered",
+        "shop.order.v1.OrderCancelled",
+      ],
+    },
     { service: "inventory", types: ["shop.order.v1.OrderConfirmed", "shop.order.v1.OrderCancelled"] },
     { service: "payment", types: ["shop.order.v1.OrderConfirmed", "shop.order.v1.OrderCancelled"] },
   ],

@@ -74,7 +74,9 @@ describe.each(["multi", "single"] as const)("the shop, topology %s", (topology) 
       .poll(async () => [...new Set((await shop.spans(traceId)).map(({ service }) => service))].sort(), {
         timeout: 10_000,
       })
-      .toEqual(["catalog", "edge", "inventory", "notification", "order", "payment"]);
+      .toEqual([
+        ...["analytics", "cart", "catalog", "edge", "inventory", "notification", "order", "payment", "recommendation"],
+      ]);
     const kinds = new Set((await shop.spans(traceId)).map(({ kind }) => kind));
     expect([...kinds].sort()).toEqual(expect.arrayContaining(["client", "consumer", "producer", "server"]));
   });
@@ -117,6 +119,24 @@ describe.each(["multi", "single"] as const)("the shop, topology %s", (topology) 
     expect(placed?.state).toBe(OrderState.CANCELLED);
     expect(placed?.cancelReason).toContain("declined");
     await expect.poll(async () => (await ada.catalog.getProduct({ sku })).available).toBe(before);
+  });
+
+  test("a customer cancels an order that is paid: refunded once, the stock back, and the history says so", async () => {
+    const ada = await shop.customer();
+    const before = (await ada.catalog.getProduct({ sku })).available;
+    const { order: placed } = await ada.orders.placeOrder(order(2));
+    const orderId = placed?.orderId ?? "";
+    await paid(orderId);
+    for (let times = 0; times < 2; times += 1) {
+      const { order: cancelled } = await ada.orders.cancelOrder({ orderId });
+      expect(cancelled?.state).toBe(OrderState.CANCELLED);
+    }
+    const movements = async () =>
+      (await shop.ledger()).filter(({ reference }) => reference === orderId).map(({ type }) => type);
+    await expect.poll(movements, { timeout: 15_000 }).toEqual(["authorize", "capture", "refund"]);
+    await expect.poll(async () => (await ada.catalog.getProduct({ sku })).available).toBe(before);
+    const { orders } = await ada.orders.listOrders({});
+    expect(orders.map((seen) => [seen.orderId, seen.state])).toEqual([[orderId, OrderState.CANCELLED]]);
   });
 
   test("bad input is the caller's fault: its own code, and a message that names the field or the limit", async () => {

@@ -22,7 +22,7 @@ export interface Mail {
 
 /** An entry of the payment provider's ledger. */
 export interface LedgerEntry {
-  readonly type: "authorize" | "capture" | "void";
+  readonly type: "authorize" | "capture" | "void" | "refund";
   readonly reference: string;
   readonly amount: number;
 }

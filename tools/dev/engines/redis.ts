@@ -24,7 +24,8 @@ async function launch(options: LaunchOptions) {
   const settings = (host: string, listenPort: number, folder: string) => [
     ...["--bind", host, "--port", String(listenPort), "--dir", folder],
     ...["--daemonize", "no", "--save", "", "--appendonly", "no", "--protected-mode", "no"],
-    ...["--maxmemory", "128mb", "--maxmemory-policy", "allkeys-lru"],
+    // What ends soonest goes first: a cached page before a cart.
+    ...["--maxmemory", "128mb", "--maxmemory-policy", "volatile-ttl"],
   ];
   const args = inside
     ? dockerArguments({

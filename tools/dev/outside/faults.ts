@@ -1,6 +1,6 @@
 /** What can be made to go wrong at the provider. */
 export type FaultKind = "decline" | "delay" | "lost_reply" | "error";
-export type Operation = "authorize" | "capture" | "void";
+export type Operation = "authorize" | "capture" | "void" | "refund";
 
 export interface Fault {
   readonly kind: FaultKind;

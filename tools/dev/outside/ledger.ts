@@ -6,7 +6,7 @@ export interface LedgerEntry {
   readonly seq: number;
   /** ISO 8601. */
   readonly at: string;
-  readonly type: "authorize" | "capture" | "void";
+  readonly type: "authorize" | "capture" | "void" | "refund";
   readonly authorization_id: string;
   readonly reference: string;
   /** Integer minor units. */
@@ -18,7 +18,7 @@ export interface LedgerEntry {
 /** One authorization as the provider keeps it. */
 export interface Authorization {
   readonly id: string;
-  readonly status: "authorized" | "declined" | "captured" | "voided";
+  readonly status: "authorized" | "declined" | "captured" | "voided" | "refunded";
   readonly reference: string;
   readonly amount: number;
   readonly currency: string;

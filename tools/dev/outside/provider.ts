@@ -37,6 +37,8 @@ export interface Provider {
   authorize(key: string, input: AuthorizeInput): Promise<ProviderAnswer>;
   capture(key: string, id: string): Promise<ProviderAnswer>;
   void(key: string, id: string): Promise<ProviderAnswer>;
+  /** Gives all that was captured back. */
+  refund(key: string, id: string): Promise<ProviderAnswer>;
   /** The authorization made under this key; `processing` while the request that carried the key is not decided. */
   findByKey(key: string): (Authorization | { readonly status: "processing" }) | undefined;
   find(id: string): Authorization | undefined;
@@ -138,6 +140,8 @@ export function createProvider(deps: ProviderDeps): Provider {
       perform("capture", key, id, async (declined) => captured(inState(id, "authorized", "capture"), declined)),
     void: (key, id) =>
       perform("void", key, id, async (declined) => voided(inState(id, "authorized", "void"), declined)),
+    refund: (key, id) =>
+      perform("refund", key, id, async (declined) => refunded(inState(id, "captured", "refund"), declined)),
     findByKey: (key) => {
       const record = recordByKey.get(key);
       if (record) return authorizations.get(record.authorization.id);
@@ -174,6 +178,12 @@ function captured(authorization: Authorization, declined: boolean): Outcome {
 function voided(authorization: Authorization, declined: boolean): Outcome {
   if (!declined) return moved({ ...authorization, status: "voided" }, "void");
   const body = { id: authorization.id, status: "void_failed", decline_reason: "processing_error" };
+  return { status: 402, body, authorization, entry: undefined };
+}
+
+function refunded(authorization: Authorization, declined: boolean): Outcome {
+  if (!declined) return moved({ ...authorization, status: "refunded" }, "refund");
+  const body = { id: authorization.id, status: "refund_failed", decline_reason: "processing_error" };
   return { status: 402, body, authorization, entry: undefined };
 }
 

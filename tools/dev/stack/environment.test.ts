@@ -8,6 +8,7 @@ const options: EnvironmentOptions = {
   certDirectory: "/certs",
   tokenKeyFile: "/token-key.pem",
   natsUrl: "nats://127.0.0.1:7002",
+  redisUrl: "redis://127.0.0.1:7003",
   mysqlUrls: new Map(SCHEMA_OWNERS.map((name) => [name, `mysql://shop_${name}@127.0.0.1:7001/shop_${name}`])),
   extra: { LOG_LEVEL: "debug", ORDER__LOG_LEVEL: "error" },
 };
@@ -22,6 +23,10 @@ test("a service is told its own ports, identity, schema and where the others are
     WEFT_ENDPOINTS: expect.stringContaining("catalog=127.0.0.1:7120,inventory=127.0.0.1:7130"),
   });
   expect(serviceEnvironment("edge", options)).not.toHaveProperty("MYSQL_URL");
+  expect(serviceEnvironment("order", options)).not.toHaveProperty("REDIS_URL");
+  const cart = serviceEnvironment("cart", options);
+  expect(cart).toMatchObject({ WEFT_GRPC_ADDR: "127.0.0.1:7170", REDIS_URL: "redis://127.0.0.1:7003" });
+  expect(cart).not.toHaveProperty("MYSQL_URL");
 });
 
 test("what a person asks for goes to all services, with a prefix to one", () => {

@@ -9,14 +9,18 @@ export const PROVIDER_KEY = "sk_sandbox_weft";
 /** Of the services' database users: engines listen on 127.0.0.1 and hold demo data. */
 export const DATABASE_PASSWORD = "weft";
 
-/** Services that have a schema. The edge keeps nothing. */
-export const SCHEMA_OWNERS: readonly ServiceName[] = SERVICE_NAMES.filter((name) => name !== "edge");
+/** Services that have a schema. The edge keeps nothing, and carts are in Redis. */
+export const SCHEMA_OWNERS: readonly ServiceName[] = SERVICE_NAMES.filter((name) => name !== "edge" && name !== "cart");
+
+/** Services that keep something in Redis which may be lost: caches, limits, carts, leaderboards. */
+const REDIS_USERS: readonly ServiceName[] = ["edge", "user", "catalog", "cart", "analytics", "recommendation"];
 
 export interface EnvironmentOptions {
   readonly ports: StackPorts;
   readonly certDirectory: string;
   readonly tokenKeyFile: string;
   readonly natsUrl: string;
+  readonly redisUrl: string;
   /** By service that has a schema. */
   readonly mysqlUrls: ReadonlyMap<ServiceName, string>;
   /** Goes over what is set here, e.g. LOG_LEVEL. For one service alone with its prefix: `ORDER__LOG_LEVEL`. */
@@ -40,6 +44,7 @@ export function serviceEnvironment(service: ServiceName, options: EnvironmentOpt
     LOG_LEVEL: "info",
     NATS_URL: options.natsUrl,
     ...(mysqlUrl ? { MYSQL_URL: mysqlUrl } : {}),
+    ...(REDIS_USERS.includes(service) ? { REDIS_URL: options.redisUrl } : {}),
     ...particulars(service, options),
     ...ownPart(service, options.extra),
   };

@@ -2,7 +2,18 @@ import { ENGINE_NAMES, type EngineName } from "../engines/engine.ts";
 import { freePort } from "../processes/ports.ts";
 
 /** The services of the shop, in the order of their ports. */
-export const SERVICE_NAMES = ["edge", "user", "catalog", "inventory", "order", "payment", "notification"] as const;
+export const SERVICE_NAMES = [
+  "edge",
+  "user",
+  "catalog",
+  "inventory",
+  "order",
+  "payment",
+  "notification",
+  "cart",
+  "analytics",
+  "recommendation",
+] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 export const DEFAULT_PORT_BASE = 7_000;

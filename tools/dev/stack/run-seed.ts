@@ -17,7 +17,12 @@ export async function runSeed({ directory, base, mysqlUrls, cwd }: SeedOptions):
     name: "seed",
     command: process.execPath,
     args: ["tools/dev/seed.ts"],
-    env: { ...base, CATALOG__MYSQL_URL: mysqlUrls.get("catalog"), INVENTORY__MYSQL_URL: mysqlUrls.get("inventory") },
+    env: {
+      ...base,
+      CATALOG__MYSQL_URL: mysqlUrls.get("catalog"),
+      INVENTORY__MYSQL_URL: mysqlUrls.get("inventory"),
+      USER__MYSQL_URL: mysqlUrls.get("user"),
+    },
     cwd,
     logFile,
   });

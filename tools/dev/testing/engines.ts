@@ -14,7 +14,7 @@ export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
 }
 
-/** A NATS server of a test's own, which it may stop, kill and start again (same port, same data). */
+/** A server of a test's own, which it may stop, kill and start again (same port, same data). */
 export interface TestEngine extends AsyncDisposable {
   readonly url: string;
   start(): Promise<void>;
@@ -48,6 +48,11 @@ export function testRedisUrl(): Promise<string> {
 /** A NATS server of one's own on a free port, whatever NATS_URL says; disposing stops it. */
 export function startNats(): Promise<TestEngine> {
   return startOwn("nats");
+}
+
+/** A Redis of one's own on a free port, for tests that stop, flush or kill it, or start services, whose keys are fixed. */
+export function startRedis(): Promise<TestEngine> {
+  return startOwn("redis");
 }
 
 /** A MariaDB of one's own on a free port (about 0.5 s and 100 MB), for tests that stop or kill it; `url` is the administrator's. */

@@ -10,13 +10,14 @@ import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { ensureTokenKey, openCertificateAuthority } from "../certificates.ts";
 import { freePort } from "../processes/ports.ts";
-import { startNats, type TestDatabase, type TestEngine, testDatabase } from "./engines.ts";
+import { startNats, startRedis, type TestDatabase, type TestEngine, testDatabase } from "./engines.ts";
 
 const TRUST_DOMAIN = "weft.local";
 
-/** What the services under test share: one authority, a NATS of their own, a schema for each. */
+/** What the services under test share: one authority, a NATS and a Redis of their own, a schema for each. */
 export interface TestMesh extends AsyncDisposable {
   readonly nats: TestEngine;
+  readonly redis: TestEngine;
   /** The environment of a service's process, for its loadConfig. */
   env(service: string): Record<string, string>;
   /** A service's schema. */
@@ -29,7 +30,7 @@ export interface TestMesh extends AsyncDisposable {
   publish<T extends DescMessage>(schema: T, message: MessageInitShape<T>): Promise<void>;
 }
 
-/** Makes what `start(config)` of the named services needs: certificates, free ports, a schema each, a NATS of their own. */
+/** Makes what `start(config)` of the named services needs: certificates, free ports, a schema each, a NATS and a Redis of their own. */
 export async function createTestMesh(services: readonly string[]): Promise<TestMesh> {
   await using resources = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "weft-mesh-"));
@@ -38,6 +39,7 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
   const tokenKeyFile = join(directory, "token-key.pem");
   await ensureTokenKey(tokenKeyFile);
   const nats = resources.use(await startNats());
+  const redis = resources.use(await startRedis());
   const databases = new Map<string, TestDatabase>();
   const ports = new Map<string, number[]>();
   for (const service of services) {
@@ -76,6 +78,7 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
   const running = resources.move();
   return {
     nats,
+    redis,
     database,
 
     env: (service) => ({
@@ -87,6 +90,7 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
       WEFT_ENDPOINTS: services.map((name) => `${name}=${address(name, 0)}`).join(","),
       MYSQL_URL: database(service).url,
       NATS_URL: nats.url,
+      REDIS_URL: redis.url,
       LOG_LEVEL: "error",
       TOKEN_KEY_FILE: tokenKeyFile,
       TOKEN_ISSUER: "https://shop.test",

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/api/v1/order.proto.
  */
 export const file_shop_api_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaG9wL2FwaS92MS9vcmRlci5wcm90bxILc2hvcC5hcGkudjEilwEKEVBsYWNlT3JkZXJSZXF1ZXN0EiIKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIJukgGcgQQCBhkEjgKBWxpbmVzGAIgAygLMh0uc2hvcC5hcGkudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI3ChJQbGFjZU9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciJBCg9HZXRPcmRlclJlcXVlc3QSLgoIb3JkZXJfaWQYASABKAlCHLpIGXIXMhVeW0EtWmEtejAtOV8tXXsxLDY0fSQiNQoQR2V0T3JkZXJSZXNwb25zZRIhCgVvcmRlchgBIAEoCzISLnNob3AuYXBpLnYxLk9yZGVyIkMKEVdhdGNoT3JkZXJSZXF1ZXN0Ei4KCG9yZGVyX2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17MSw2NH0kIjcKEldhdGNoT3JkZXJSZXNwb25zZRIhCgVvcmRlchgBIAEoCzISLnNob3AuYXBpLnYxLk9yZGVyIvABCgVPcmRlchIQCghvcmRlcl9pZBgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSJQoFbGluZXMYAyADKAsyFi5zaG9wLmFwaS52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSFQoNY2FuY2VsX3JlYXNvbhgFIAEoCRIcChRwYXltZW50X2luc3RydWN0aW9ucxgGIAEoCRItCgdoaXN0b3J5GAcgAygLMhwuc2hvcC5hcGkudjEuT3JkZXJUcmFuc2l0aW9uImEKCU9yZGVyTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRInCgp1bml0X3ByaWNlGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5ImkKD09yZGVyVHJhbnNpdGlvbhImCgVzdGF0ZRgBIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSLgoKZW50ZXJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqyQEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9TVEFURV9QTEFDRUQQARIYChRPUkRFUl9TVEFURV9SRVNFUlZFRBACEiAKHE9SREVSX1NUQVRFX0FXQUlUSU5HX1BBWU1FTlQQAxIZChVPUkRFUl9TVEFURV9DT05GSVJNRUQQBBIUChBPUkRFUl9TVEFURV9QQUlEEAUSGQoVT1JERVJfU1RBVEVfQ0FOQ0VMTEVEEAYyvgIKDE9yZGVyU2VydmljZRJkCgpQbGFjZU9yZGVyEh4uc2hvcC5hcGkudjEuUGxhY2VPcmRlclJlcXVlc3QaHy5zaG9wLmFwaS52MS5QbGFjZU9yZGVyUmVzcG9uc2UiFZACArLhGA4KAggGGghjdXN0b21lchJaCghHZXRPcmRlchIcLnNob3AuYXBpLnYxLkdldE9yZGVyUmVxdWVzdBodLnNob3AuYXBpLnYxLkdldE9yZGVyUmVzcG9uc2UiEZACAbLhGAoaCGN1c3RvbWVyEmIKCldhdGNoT3JkZXISHi5zaG9wLmFwaS52MS5XYXRjaE9yZGVyUmVxdWVzdBofLnNob3AuYXBpLnYxLldhdGNoT3JkZXJSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXIwARoIsuEYBAoCCANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChdzaG9wL2FwaS92MS9vcmRlci5wcm90bxILc2hvcC5hcGkudjEilwEKEVBsYWNlT3JkZXJSZXF1ZXN0EiIKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIJukgGcgQQCBhkEjgKBWxpbmVzGAIgAygLMh0uc2hvcC5hcGkudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI3ChJQbGFjZU9yZGVyUmVzcG9uc2USIQoFb3JkZXIYASABKAsyEi5zaG9wLmFwaS52MS5PcmRlciJBCg9HZXRPcmRlclJlcXVlc3QSLgoIb3JkZXJfaWQYASABKAlCHLpIGXIXMhVeW0EtWmEtejAtOV8tXXsxLDY0fSQiNQoQR2V0T3JkZXJSZXNwb25zZRIhCgVvcmRlchgBIAEoCzISLnNob3AuYXBpLnYxLk9yZGVyIkMKEVdhdGNoT3JkZXJSZXF1ZXN0Ei4KCG9yZGVyX2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17MSw2NH0kIjcKEldhdGNoT3JkZXJSZXNwb25zZRIhCgVvcmRlchgBIAEoCzISLnNob3AuYXBpLnYxLk9yZGVyIk8KEUxpc3RPcmRlcnNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEIlgKEkxpc3RPcmRlcnNSZXNwb25zZRIpCgZvcmRlcnMYASADKAsyGS5zaG9wLmFwaS52MS5PcmRlclN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIq8BCgxPcmRlclN1bW1hcnkSEAoIb3JkZXJfaWQYASABKAkSJgoFc3RhdGUYAiABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhIKCml0ZW1fY291bnQYBCABKAUSLQoJcGxhY2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIxChJDYW5jZWxPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQCI4ChNDYW5jZWxPcmRlclJlc3BvbnNlEiEKBW9yZGVyGAEgASgLMhIuc2hvcC5hcGkudjEuT3JkZXIiiQIKBU9yZGVyEhAKCG9yZGVyX2lkGAEgASgJEiYKBXN0YXRlGAIgASgOMhcuc2hvcC5hcGkudjEuT3JkZXJTdGF0ZRIlCgVsaW5lcxgDIAMoCzIWLnNob3AuYXBpLnYxLk9yZGVyTGluZRIiCgV0b3RhbBgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leRIVCg1jYW5jZWxfcmVhc29uGAUgASgJEhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAYgASgJEi0KB2hpc3RvcnkYByADKAsyHC5zaG9wLmFwaS52MS5PcmRlclRyYW5zaXRpb24SFwoPdHJhY2tpbmdfbnVtYmVyGAggASgJImEKCU9yZGVyTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRInCgp1bml0X3ByaWNlGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5ImkKD09yZGVyVHJhbnNpdGlvbhImCgVzdGF0ZRgBIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSLgoKZW50ZXJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAq/QEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9TVEFURV9QTEFDRUQQARIYChRPUkRFUl9TVEFURV9SRVNFUlZFRBACEiAKHE9SREVSX1NUQVRFX0FXQUlUSU5HX1BBWU1FTlQQAxIZChVPUkRFUl9TVEFURV9DT05GSVJNRUQQBBIUChBPUkRFUl9TVEFURV9QQUlEEAUSGQoVT1JERVJfU1RBVEVfQ0FOQ0VMTEVEEAYSFwoTT1JERVJfU1RBVEVfU0hJUFBFRBAHEhkKFU9SREVSX1NUQVRFX0RFTElWRVJFRBAIMoUECgxPcmRlclNlcnZpY2USZAoKUGxhY2VPcmRlchIeLnNob3AuYXBpLnYxLlBsYWNlT3JkZXJSZXF1ZXN0Gh8uc2hvcC5hcGkudjEuUGxhY2VPcmRlclJlc3BvbnNlIhWQAgKy4RgOCgIIBhoIY3VzdG9tZXISWgoIR2V0T3JkZXISHC5zaG9wLmFwaS52MS5HZXRPcmRlclJlcXVlc3QaHS5zaG9wLmFwaS52MS5HZXRPcmRlclJlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchJiCgpXYXRjaE9yZGVyEh4uc2hvcC5hcGkudjEuV2F0Y2hPcmRlclJlcXVlc3QaHy5zaG9wLmFwaS52MS5XYXRjaE9yZGVyUmVzcG9uc2UiEZACAbLhGAoaCGN1c3RvbWVyMAESYAoKTGlzdE9yZGVycxIeLnNob3AuYXBpLnYxLkxpc3RPcmRlcnNSZXF1ZXN0Gh8uc2hvcC5hcGkudjEuTGlzdE9yZGVyc1Jlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchJjCgtDYW5jZWxPcmRlchIfLnNob3AuYXBpLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBogLnNob3AuYXBpLnYxLkNhbmNlbE9yZGVyUmVzcG9uc2UiEZACArLhGAoaCGN1c3RvbWVyGgiy4RgECgIIA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.api.v1.PlaceOrderRequest
@@ -157,6 +157,131 @@ export const WatchOrderResponseSchema: GenMessage<WatchOrderResponse> = /*@__PUR
   messageDesc(file_shop_api_v1_order, 6);
 
 /**
+ * @generated from message shop.api.v1.ListOrdersRequest
+ */
+export type ListOrdersRequest = Message<"shop.api.v1.ListOrdersRequest"> & {
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListOrdersRequest.
+ * Use `create(ListOrdersRequestSchema)` to create a new message.
+ */
+export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 7);
+
+/**
+ * @generated from message shop.api.v1.ListOrdersResponse
+ */
+export type ListOrdersResponse = Message<"shop.api.v1.ListOrdersResponse"> & {
+  /**
+   * @generated from field: repeated shop.api.v1.OrderSummary orders = 1;
+   */
+  orders: OrderSummary[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListOrdersResponse.
+ * Use `create(ListOrdersResponseSchema)` to create a new message.
+ */
+export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 8);
+
+/**
+ * An order as the history shows it.
+ *
+ * @generated from message shop.api.v1.OrderSummary
+ */
+export type OrderSummary = Message<"shop.api.v1.OrderSummary"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: shop.api.v1.OrderState state = 2;
+   */
+  state: OrderState;
+
+  /**
+   * @generated from field: shop.type.v1.Money total = 3;
+   */
+  total?: Money | undefined;
+
+  /**
+   * Of all lines.
+   *
+   * @generated from field: int32 item_count = 4;
+   */
+  itemCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp placed_at = 5;
+   */
+  placedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.OrderSummary.
+ * Use `create(OrderSummarySchema)` to create a new message.
+ */
+export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 9);
+
+/**
+ * @generated from message shop.api.v1.CancelOrderRequest
+ */
+export type CancelOrderRequest = Message<"shop.api.v1.CancelOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.api.v1.CancelOrderRequest.
+ * Use `create(CancelOrderRequestSchema)` to create a new message.
+ */
+export const CancelOrderRequestSchema: GenMessage<CancelOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 10);
+
+/**
+ * @generated from message shop.api.v1.CancelOrderResponse
+ */
+export type CancelOrderResponse = Message<"shop.api.v1.CancelOrderResponse"> & {
+  /**
+   * @generated from field: shop.api.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.CancelOrderResponse.
+ * Use `create(CancelOrderResponseSchema)` to create a new message.
+ */
+export const CancelOrderResponseSchema: GenMessage<CancelOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_order, 11);
+
+/**
  * @generated from message shop.api.v1.Order
  */
 export type Order = Message<"shop.api.v1.Order"> & {
@@ -200,6 +325,13 @@ export type Order = Message<"shop.api.v1.Order"> & {
    * @generated from field: repeated shop.api.v1.OrderTransition history = 7;
    */
   history: OrderTransition[];
+
+  /**
+   * The carrier's number once it is SHIPPED; empty otherwise.
+   *
+   * @generated from field: string tracking_number = 8;
+   */
+  trackingNumber: string;
 };
 
 /**
@@ -207,7 +339,7 @@ export type Order = Message<"shop.api.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 7);
+  messageDesc(file_shop_api_v1_order, 12);
 
 /**
  * @generated from message shop.api.v1.OrderLine
@@ -243,7 +375,7 @@ export type OrderLine = Message<"shop.api.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 8);
+  messageDesc(file_shop_api_v1_order, 13);
 
 /**
  * @generated from message shop.api.v1.OrderTransition
@@ -265,7 +397,7 @@ export type OrderTransition = Message<"shop.api.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_order, 9);
+  messageDesc(file_shop_api_v1_order, 14);
 
 /**
  * @generated from enum shop.api.v1.OrderState
@@ -317,6 +449,20 @@ export const OrderState = {
    * @generated from enum value: ORDER_STATE_CANCELLED = 6;
    */
   CANCELLED: 6,
+
+  /**
+   * It has left the warehouse.
+   *
+   * @generated from enum value: ORDER_STATE_SHIPPED = 7;
+   */
+  SHIPPED: 7,
+
+  /**
+   * Final. It has arrived.
+   *
+   * @generated from enum value: ORDER_STATE_DELIVERED = 8;
+   */
+  DELIVERED: 8,
 } as const;
 
 /**
@@ -367,6 +513,26 @@ export const OrderService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchOrderRequestSchema;
     output: typeof WatchOrderResponseSchema;
+  },
+  /**
+   * The customer's orders, newest first, his own last one always among them.
+   *
+   * @generated from rpc shop.api.v1.OrderService.ListOrders
+   */
+  listOrders: {
+    methodKind: "unary";
+    input: typeof ListOrdersRequestSchema;
+    output: typeof ListOrdersResponseSchema;
+  },
+  /**
+   * Cancels an order that has not left the warehouse. FAILED_PRECONDITION once it has.
+   *
+   * @generated from rpc shop.api.v1.OrderService.CancelOrder
+   */
+  cancelOrder: {
+    methodKind: "unary";
+    input: typeof CancelOrderRequestSchema;
+    output: typeof CancelOrderResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_api_v1_order, 0);

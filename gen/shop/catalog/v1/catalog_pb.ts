@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/catalog/v1/catalog.proto.
  */
 export const file_shop_catalog_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zaG9wL2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIPc2hvcC5jYXRhbG9nLnYxIj8KEUdldFByb2R1Y3RSZXF1ZXN0EioKA3NrdRgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQiPwoSR2V0UHJvZHVjdFJlc3BvbnNlEikKB3Byb2R1Y3QYASABKAsyGC5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdCJRChdCYXRjaEdldFByb2R1Y3RzUmVxdWVzdBI2CgRza3VzGAEgAygJQii6SCWSASIIARBkGAEiGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kIlwKGEJhdGNoR2V0UHJvZHVjdHNSZXNwb25zZRIqCghwcm9kdWN0cxgBIAMoCzIYLnNob3AuY2F0YWxvZy52MS5Qcm9kdWN0EhQKDG1pc3Npbmdfc2t1cxgCIAMoCSJRChNMaXN0UHJvZHVjdHNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEIlsKFExpc3RQcm9kdWN0c1Jlc3BvbnNlEioKCHByb2R1Y3RzGAEgAygLMhguc2hvcC5jYXRhbG9nLnYxLlByb2R1Y3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImwKEkNoYW5nZVByaWNlUmVxdWVzdBIqCgNza3UYASABKAlCHbpIGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kEioKBXByaWNlGAIgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5Qga6SAPIAQEiQAoTQ2hhbmdlUHJpY2VSZXNwb25zZRIpCgdwcm9kdWN0GAEgASgLMhguc2hvcC5jYXRhbG9nLnYxLlByb2R1Y3QingEKB1Byb2R1Y3QSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFcHJpY2UYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSDwoHdmVyc2lvbhgFIAEoBBIuCgp1cGRhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLoAwoOQ2F0YWxvZ1NlcnZpY2UScAoKR2V0UHJvZHVjdBIiLnNob3AuY2F0YWxvZy52MS5HZXRQcm9kdWN0UmVxdWVzdBojLnNob3AuY2F0YWxvZy52MS5HZXRQcm9kdWN0UmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SggEKEEJhdGNoR2V0UHJvZHVjdHMSKC5zaG9wLmNhdGFsb2cudjEuQmF0Y2hHZXRQcm9kdWN0c1JlcXVlc3QaKS5zaG9wLmNhdGFsb2cudjEuQmF0Y2hHZXRQcm9kdWN0c1Jlc3BvbnNlIhmQAgGy4RgSEhAIAxIFEIDaxAkaBRCAhK9fEnYKDExpc3RQcm9kdWN0cxIkLnNob3AuY2F0YWxvZy52MS5MaXN0UHJvZHVjdHNSZXF1ZXN0GiUuc2hvcC5jYXRhbG9nLnYxLkxpc3RQcm9kdWN0c1Jlc3BvbnNlIhmQAgGy4RgSEhAIAxIFEIDaxAkaBRCAhK9fEl0KC0NoYW5nZVByaWNlEiMuc2hvcC5jYXRhbG9nLnYxLkNoYW5nZVByaWNlUmVxdWVzdBokLnNob3AuY2F0YWxvZy52MS5DaGFuZ2VQcmljZVJlc3BvbnNlIgOQAgIaCLLhGAQKAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("Ch1zaG9wL2NhdGFsb2cvdjEvY2F0YWxvZy5wcm90bxIPc2hvcC5jYXRhbG9nLnYxIj8KEUdldFByb2R1Y3RSZXF1ZXN0EioKA3NrdRgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQiPwoSR2V0UHJvZHVjdFJlc3BvbnNlEikKB3Byb2R1Y3QYASABKAsyGC5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdCJRChdCYXRjaEdldFByb2R1Y3RzUmVxdWVzdBI2CgRza3VzGAEgAygJQii6SCWSASIIARBkGAEiGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kIlwKGEJhdGNoR2V0UHJvZHVjdHNSZXNwb25zZRIqCghwcm9kdWN0cxgBIAMoCzIYLnNob3AuY2F0YWxvZy52MS5Qcm9kdWN0EhQKDG1pc3Npbmdfc2t1cxgCIAMoCSJ9ChNMaXN0UHJvZHVjdHNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEEioKCGNhdGVnb3J5GAMgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDQwfSQiWwoUTGlzdFByb2R1Y3RzUmVzcG9uc2USKgoIcHJvZHVjdHMYASADKAsyGC5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkibgoVU2VhcmNoUHJvZHVjdHNSZXF1ZXN0EhkKBXF1ZXJ5GAEgASgJQgq6SAdyBRABGMgBEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEIl0KFlNlYXJjaFByb2R1Y3RzUmVzcG9uc2USKgoIcHJvZHVjdHMYASADKAsyGC5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiUgoVTGlzdENhdGVnb3JpZXNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhsKCnBhZ2VfdG9rZW4YAiABKAlCB7pIBHICGAAiYAoWTGlzdENhdGVnb3JpZXNSZXNwb25zZRItCgpjYXRlZ29yaWVzGAEgAygLMhkuc2hvcC5jYXRhbG9nLnYxLkNhdGVnb3J5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIvCghDYXRlZ29yeRIMCgRuYW1lGAEgASgJEhUKDXByb2R1Y3RfY291bnQYAiABKAMi3AEKFFVwZGF0ZVByb2R1Y3RSZXF1ZXN0EioKA3NrdRgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQSHQoEbmFtZRgCIAEoCUIKukgHcgUQARjIAUgAiAEBEiIKC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxjQD0gBiAEBEi8KCGNhdGVnb3J5GAQgASgJQhi6SBVyEzIRXlthLXowLTktXXsxLDQwfSRIAogBAUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb25CCwoJX2NhdGVnb3J5IkIKFVVwZGF0ZVByb2R1Y3RSZXNwb25zZRIpCgdwcm9kdWN0GAEgASgLMhguc2hvcC5jYXRhbG9nLnYxLlByb2R1Y3QibAoSQ2hhbmdlUHJpY2VSZXF1ZXN0EioKA3NrdRgBIAEoCUIdukgachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQSKgoFcHJpY2UYAiABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXlCBrpIA8gBASJAChNDaGFuZ2VQcmljZVJlc3BvbnNlEikKB3Byb2R1Y3QYASABKAsyGC5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdCKwAQoHUHJvZHVjdBILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIiCgVwcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leRIPCgd2ZXJzaW9uGAUgASgEEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGNhdGVnb3J5GAcgASgJMsUGCg5DYXRhbG9nU2VydmljZRJwCgpHZXRQcm9kdWN0EiIuc2hvcC5jYXRhbG9nLnYxLkdldFByb2R1Y3RSZXF1ZXN0GiMuc2hvcC5jYXRhbG9nLnYxLkdldFByb2R1Y3RSZXNwb25zZSIZkAIBsuEYEhIQCAMSBRCA2sQJGgUQgISvXxKUAQoQQmF0Y2hHZXRQcm9kdWN0cxIoLnNob3AuY2F0YWxvZy52MS5CYXRjaEdldFByb2R1Y3RzUmVxdWVzdBopLnNob3AuY2F0YWxvZy52MS5CYXRjaEdldFByb2R1Y3RzUmVzcG9uc2UiK5ACAbLhGCQSEAgDEgUQgNrECRoFEICEr18iEG5hbWVzLWFuZC1wcmljZXMSdgoMTGlzdFByb2R1Y3RzEiQuc2hvcC5jYXRhbG9nLnYxLkxpc3RQcm9kdWN0c1JlcXVlc3QaJS5zaG9wLmNhdGFsb2cudjEuTGlzdFByb2R1Y3RzUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SfAoOU2VhcmNoUHJvZHVjdHMSJi5zaG9wLmNhdGFsb2cudjEuU2VhcmNoUHJvZHVjdHNSZXF1ZXN0Gicuc2hvcC5jYXRhbG9nLnYxLlNlYXJjaFByb2R1Y3RzUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SZgoOTGlzdENhdGVnb3JpZXMSJi5zaG9wLmNhdGFsb2cudjEuTGlzdENhdGVnb3JpZXNSZXF1ZXN0Gicuc2hvcC5jYXRhbG9nLnYxLkxpc3RDYXRlZ29yaWVzUmVzcG9uc2UiA5ACARJjCg1VcGRhdGVQcm9kdWN0EiUuc2hvcC5jYXRhbG9nLnYxLlVwZGF0ZVByb2R1Y3RSZXF1ZXN0GiYuc2hvcC5jYXRhbG9nLnYxLlVwZGF0ZVByb2R1Y3RSZXNwb25zZSIDkAICEl0KC0NoYW5nZVByaWNlEiMuc2hvcC5jYXRhbG9nLnYxLkNoYW5nZVByaWNlUmVxdWVzdBokLnNob3AuY2F0YWxvZy52MS5DaGFuZ2VQcmljZVJlc3BvbnNlIgOQAgIaCLLhGAQKAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.catalog.v1.GetProductRequest
@@ -108,6 +108,13 @@ export type ListProductsRequest = Message<"shop.catalog.v1.ListProductsRequest">
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Only products of this category; empty for all.
+   *
+   * @generated from field: string category = 3;
+   */
+  category: string;
 };
 
 /**
@@ -142,6 +149,188 @@ export const ListProductsResponseSchema: GenMessage<ListProductsResponse> = /*@_
   messageDesc(file_shop_catalog_v1_catalog, 5);
 
 /**
+ * @generated from message shop.catalog.v1.SearchProductsRequest
+ */
+export type SearchProductsRequest = Message<"shop.catalog.v1.SearchProductsRequest"> & {
+  /**
+   * Words; each product found holds at least one.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.catalog.v1.SearchProductsRequest.
+ * Use `create(SearchProductsRequestSchema)` to create a new message.
+ */
+export const SearchProductsRequestSchema: GenMessage<SearchProductsRequest> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 6);
+
+/**
+ * @generated from message shop.catalog.v1.SearchProductsResponse
+ */
+export type SearchProductsResponse = Message<"shop.catalog.v1.SearchProductsResponse"> & {
+  /**
+   * @generated from field: repeated shop.catalog.v1.Product products = 1;
+   */
+  products: Product[];
+
+  /**
+   * Empty on the last page; there are at most ten pages.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.catalog.v1.SearchProductsResponse.
+ * Use `create(SearchProductsResponseSchema)` to create a new message.
+ */
+export const SearchProductsResponseSchema: GenMessage<SearchProductsResponse> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 7);
+
+/**
+ * @generated from message shop.catalog.v1.ListCategoriesRequest
+ */
+export type ListCategoriesRequest = Message<"shop.catalog.v1.ListCategoriesRequest"> & {
+  /**
+   * 0 means 100. There is one page.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.catalog.v1.ListCategoriesRequest.
+ * Use `create(ListCategoriesRequestSchema)` to create a new message.
+ */
+export const ListCategoriesRequestSchema: GenMessage<ListCategoriesRequest> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 8);
+
+/**
+ * @generated from message shop.catalog.v1.ListCategoriesResponse
+ */
+export type ListCategoriesResponse = Message<"shop.catalog.v1.ListCategoriesResponse"> & {
+  /**
+   * @generated from field: repeated shop.catalog.v1.Category categories = 1;
+   */
+  categories: Category[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.catalog.v1.ListCategoriesResponse.
+ * Use `create(ListCategoriesResponseSchema)` to create a new message.
+ */
+export const ListCategoriesResponseSchema: GenMessage<ListCategoriesResponse> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 9);
+
+/**
+ * @generated from message shop.catalog.v1.Category
+ */
+export type Category = Message<"shop.catalog.v1.Category"> & {
+  /**
+   * "coffee-beans"
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 product_count = 2;
+   */
+  productCount: bigint;
+};
+
+/**
+ * Describes the message shop.catalog.v1.Category.
+ * Use `create(CategorySchema)` to create a new message.
+ */
+export const CategorySchema: GenMessage<Category> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 10);
+
+/**
+ * @generated from message shop.catalog.v1.UpdateProductRequest
+ */
+export type UpdateProductRequest = Message<"shop.catalog.v1.UpdateProductRequest"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * Set to change it.
+   *
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * Set to change it.
+   *
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * Set to change it.
+   *
+   * @generated from field: optional string category = 4;
+   */
+  category?: string | undefined;
+};
+
+/**
+ * Describes the message shop.catalog.v1.UpdateProductRequest.
+ * Use `create(UpdateProductRequestSchema)` to create a new message.
+ */
+export const UpdateProductRequestSchema: GenMessage<UpdateProductRequest> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 11);
+
+/**
+ * @generated from message shop.catalog.v1.UpdateProductResponse
+ */
+export type UpdateProductResponse = Message<"shop.catalog.v1.UpdateProductResponse"> & {
+  /**
+   * @generated from field: shop.catalog.v1.Product product = 1;
+   */
+  product?: Product | undefined;
+};
+
+/**
+ * Describes the message shop.catalog.v1.UpdateProductResponse.
+ * Use `create(UpdateProductResponseSchema)` to create a new message.
+ */
+export const UpdateProductResponseSchema: GenMessage<UpdateProductResponse> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_catalog, 12);
+
+/**
  * @generated from message shop.catalog.v1.ChangePriceRequest
  */
 export type ChangePriceRequest = Message<"shop.catalog.v1.ChangePriceRequest"> & {
@@ -161,7 +350,7 @@ export type ChangePriceRequest = Message<"shop.catalog.v1.ChangePriceRequest"> &
  * Use `create(ChangePriceRequestSchema)` to create a new message.
  */
 export const ChangePriceRequestSchema: GenMessage<ChangePriceRequest> = /*@__PURE__*/
-  messageDesc(file_shop_catalog_v1_catalog, 6);
+  messageDesc(file_shop_catalog_v1_catalog, 13);
 
 /**
  * @generated from message shop.catalog.v1.ChangePriceResponse
@@ -178,7 +367,7 @@ export type ChangePriceResponse = Message<"shop.catalog.v1.ChangePriceResponse">
  * Use `create(ChangePriceResponseSchema)` to create a new message.
  */
 export const ChangePriceResponseSchema: GenMessage<ChangePriceResponse> = /*@__PURE__*/
-  messageDesc(file_shop_catalog_v1_catalog, 7);
+  messageDesc(file_shop_catalog_v1_catalog, 14);
 
 /**
  * Something that can be bought.
@@ -219,6 +408,13 @@ export type Product = Message<"shop.catalog.v1.Product"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 6;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * "coffee-beans"
+   *
+   * @generated from field: string category = 7;
+   */
+  category: string;
 };
 
 /**
@@ -226,7 +422,7 @@ export type Product = Message<"shop.catalog.v1.Product"> & {
  * Use `create(ProductSchema)` to create a new message.
  */
 export const ProductSchema: GenMessage<Product> = /*@__PURE__*/
-  messageDesc(file_shop_catalog_v1_catalog, 8);
+  messageDesc(file_shop_catalog_v1_catalog, 15);
 
 /**
  * Products and their prices. The only source of a price.
@@ -263,6 +459,36 @@ export const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof ListProductsRequestSchema;
     output: typeof ListProductsResponseSchema;
+  },
+  /**
+   * Products whose name or description holds the words, the best match first.
+   *
+   * @generated from rpc shop.catalog.v1.CatalogService.SearchProducts
+   */
+  searchProducts: {
+    methodKind: "unary";
+    input: typeof SearchProductsRequestSchema;
+    output: typeof SearchProductsResponseSchema;
+  },
+  /**
+   * The categories with how many products each has.
+   *
+   * @generated from rpc shop.catalog.v1.CatalogService.ListCategories
+   */
+  listCategories: {
+    methodKind: "unary";
+    input: typeof ListCategoriesRequestSchema;
+    output: typeof ListCategoriesResponseSchema;
+  },
+  /**
+   * Changes what a product is called or how it is described. Its price is ChangePrice's.
+   *
+   * @generated from rpc shop.catalog.v1.CatalogService.UpdateProduct
+   */
+  updateProduct: {
+    methodKind: "unary";
+    input: typeof UpdateProductRequestSchema;
+    output: typeof UpdateProductResponseSchema;
   },
   /**
    * Sets a product's price from now on. Orders already placed keep theirs.

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/catalog/v1/events.proto.
  */
 export const file_shop_catalog_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChxzaG9wL2NhdGFsb2cvdjEvZXZlbnRzLnByb3RvEg9zaG9wLmNhdGFsb2cudjEilAEKDFByaWNlQ2hhbmdlZBILCgNza3UYASABKAkSJgoJb2xkX3ByaWNlGAIgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EiYKCW5ld19wcmljZRgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwocc2hvcC5jYXRhbG9nLnYxLlByaWNlQ2hhbmdlZBIDc2t1YgZwcm90bzM", [file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChxzaG9wL2NhdGFsb2cvdjEvZXZlbnRzLnByb3RvEg9zaG9wLmNhdGFsb2cudjEilAEKDFByaWNlQ2hhbmdlZBILCgNza3UYASABKAkSJgoJb2xkX3ByaWNlGAIgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EiYKCW5ld19wcmljZRgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwocc2hvcC5jYXRhbG9nLnYxLlByaWNlQ2hhbmdlZBIDc2t1In0KDlByb2R1Y3RVcGRhdGVkEgsKA3NrdRgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGNhdGVnb3J5GAQgASgJOimy4RglCh5zaG9wLmNhdGFsb2cudjEuUHJvZHVjdFVwZGF0ZWQSA3NrdWIGcHJvdG8z", [file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * A product costs something else from now on.
@@ -43,4 +43,38 @@ export type PriceChanged = Message<"shop.catalog.v1.PriceChanged"> & {
  */
 export const PriceChangedSchema: GenMessage<PriceChanged> = /*@__PURE__*/
   messageDesc(file_shop_catalog_v1_events, 0);
+
+/**
+ * A product is called or described otherwise.
+ *
+ * @generated from message shop.catalog.v1.ProductUpdated
+ */
+export type ProductUpdated = Message<"shop.catalog.v1.ProductUpdated"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string description = 3;
+   */
+  description: string;
+
+  /**
+   * @generated from field: string category = 4;
+   */
+  category: string;
+};
+
+/**
+ * Describes the message shop.catalog.v1.ProductUpdated.
+ * Use `create(ProductUpdatedSchema)` to create a new message.
+ */
+export const ProductUpdatedSchema: GenMessage<ProductUpdated> = /*@__PURE__*/
+  messageDesc(file_shop_catalog_v1_events, 1);
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/inventory/v1/events.proto.
  */
 export const file_shop_inventory_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaG9wL2ludmVudG9yeS92MS9ldmVudHMucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIn8KDVN0b2NrUmVzZXJ2ZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVzZXJ2ZWQSCG9yZGVyX2lkIn8KDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVsZWFzZWQSCG9yZGVyX2lkYgZwcm90bzM", [file_shop_inventory_v1_inventory, file_weft_v1_options]);
+  fileDesc("Ch5zaG9wL2ludmVudG9yeS92MS9ldmVudHMucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIn8KDVN0b2NrUmVzZXJ2ZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVzZXJ2ZWQSCG9yZGVyX2lkIn8KDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVsZWFzZWQSCG9yZGVyX2lkIlEKCFN0b2NrTG93EgsKA3NrdRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAM6JbLhGCEKGnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTG93EgNza3ViBnByb3RvMw", [file_shop_inventory_v1_inventory, file_weft_v1_options]);
 
 /**
  * Stock is held for an order.
@@ -62,4 +62,28 @@ export type StockReleased = Message<"shop.inventory.v1.StockReleased"> & {
  */
 export const StockReleasedSchema: GenMessage<StockReleased> = /*@__PURE__*/
   messageDesc(file_shop_inventory_v1_events, 1);
+
+/**
+ * There is little left of a product, or nothing.
+ *
+ * @generated from message shop.inventory.v1.StockLow
+ */
+export type StockLow = Message<"shop.inventory.v1.StockLow"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * @generated from field: int64 available = 2;
+   */
+  available: bigint;
+};
+
+/**
+ * Describes the message shop.inventory.v1.StockLow.
+ * Use `create(StockLowSchema)` to create a new message.
+ */
+export const StockLowSchema: GenMessage<StockLow> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_events, 2);
 

@@ -12,7 +12,124 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/inventory/v1/inventory.proto.
  */
 export const file_shop_inventory_v1_inventory: GenFile = /*@__PURE__*/
-  fileDesc("CiFzaG9wL2ludmVudG9yeS92MS9pbnZlbnRvcnkucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIk4KFEJhdGNoR2V0U3RvY2tSZXF1ZXN0EjYKBHNrdXMYASADKAlCKLpIJZIBIggBEGQYASIachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQiRgoVQmF0Y2hHZXRTdG9ja1Jlc3BvbnNlEi0KBmxldmVscxgBIAMoCzIdLnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTGV2ZWwifgoTUmVzZXJ2ZVN0b2NrUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JBI3CgVsaW5lcxgCIAMoCzIcLnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTGluZUIKukgHkgEECAEQZCIWChRSZXNlcnZlU3RvY2tSZXNwb25zZSJFChNSZWxlYXNlU3RvY2tSZXF1ZXN0Ei4KCG9yZGVyX2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17MSw2NH0kIhYKFFJlbGVhc2VTdG9ja1Jlc3BvbnNlIlUKCVN0b2NrTGluZRIqCgNza3UYASABKAlCHbpIGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kEhwKCHF1YW50aXR5GAIgASgFQgq6SAcaBRjoBygBIksKClN0b2NrTGV2ZWwSCwoDc2t1GAEgASgJEg8KB29uX2hhbmQYAiABKAMSDAoEaGVsZBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMynQMKEEludmVudG9yeVNlcnZpY2USfQoNQmF0Y2hHZXRTdG9jaxInLnNob3AuaW52ZW50b3J5LnYxLkJhdGNoR2V0U3RvY2tSZXF1ZXN0Giguc2hvcC5pbnZlbnRvcnkudjEuQmF0Y2hHZXRTdG9ja1Jlc3BvbnNlIhmQAgGy4RgSEhAIAxIFEIDaxAkaBRCAhK9fEn8KDFJlc2VydmVTdG9jaxImLnNob3AuaW52ZW50b3J5LnYxLlJlc2VydmVTdG9ja1JlcXVlc3QaJy5zaG9wLmludmVudG9yeS52MS5SZXNlcnZlU3RvY2tSZXNwb25zZSIekAICsuEYFxIVCAMSBRCA4esXGgYQgMq17gEiAggBEn8KDFJlbGVhc2VTdG9jaxImLnNob3AuaW52ZW50b3J5LnYxLlJlbGVhc2VTdG9ja1JlcXVlc3QaJy5zaG9wLmludmVudG9yeS52MS5SZWxlYXNlU3RvY2tSZXNwb25zZSIekAICsuEYFxIVCAMSBRCA4esXGgYQgMq17gEiAggBGgiy4RgECgIIAmIGcHJvdG8z", [file_buf_validate_validate, file_weft_v1_options]);
+  fileDesc("CiFzaG9wL2ludmVudG9yeS92MS9pbnZlbnRvcnkucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIqIBChJJbXBvcnRTdG9ja1JlcXVlc3QSLwoJaW1wb3J0X2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17OCw2NH0kEhsKCmZpcnN0X2xpbmUYAiABKARCB7pIBDICKAESPgoFbGluZXMYAyADKAsyIi5zaG9wLmludmVudG9yeS52MS5TdG9ja0ltcG9ydExpbmVCC7pICJIBBQgBEOgHIjAKD1N0b2NrSW1wb3J0TGluZRILCgNza3UYASABKAkSEAoIcXVhbnRpdHkYAiABKAMicgoTSW1wb3J0U3RvY2tSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoBBIWCg5yZWplY3RlZF9jb3VudBgCIAEoBBIxCghyZWplY3RlZBgDIAMoCzIfLnNob3AuaW52ZW50b3J5LnYxLlJlamVjdGVkTGluZSI5CgxSZWplY3RlZExpbmUSDAoEbGluZRgBIAEoBBILCgNza3UYAiABKAkSDgoGcmVhc29uGAMgASgJIk4KFEJhdGNoR2V0U3RvY2tSZXF1ZXN0EjYKBHNrdXMYASADKAlCKLpIJZIBIggBEGQYASIachgyFl5bQS1aYS16MC05Ll8tXXsxLDY0fSQiRgoVQmF0Y2hHZXRTdG9ja1Jlc3BvbnNlEi0KBmxldmVscxgBIAMoCzIdLnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTGV2ZWwifgoTUmVzZXJ2ZVN0b2NrUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JBI3CgVsaW5lcxgCIAMoCzIcLnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTGluZUIKukgHkgEECAEQZCIWChRSZXNlcnZlU3RvY2tSZXNwb25zZSJFChNSZWxlYXNlU3RvY2tSZXF1ZXN0Ei4KCG9yZGVyX2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17MSw2NH0kIhYKFFJlbGVhc2VTdG9ja1Jlc3BvbnNlIlUKCVN0b2NrTGluZRIqCgNza3UYASABKAlCHbpIGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kEhwKCHF1YW50aXR5GAIgASgFQgq6SAcaBRjoBygBIksKClN0b2NrTGV2ZWwSCwoDc2t1GAEgASgJEg8KB29uX2hhbmQYAiABKAMSDAoEaGVsZBgDIAEoAxIRCglhdmFpbGFibGUYBCABKAMykAQKEEludmVudG9yeVNlcnZpY2UShAEKDUJhdGNoR2V0U3RvY2sSJy5zaG9wLmludmVudG9yeS52MS5CYXRjaEdldFN0b2NrUmVxdWVzdBooLnNob3AuaW52ZW50b3J5LnYxLkJhdGNoR2V0U3RvY2tSZXNwb25zZSIgkAIBsuEYGRIQCAMSBRCA2sQJGgUQgISvXyIFc3RvY2sSfwoMUmVzZXJ2ZVN0b2NrEiYuc2hvcC5pbnZlbnRvcnkudjEuUmVzZXJ2ZVN0b2NrUmVxdWVzdBonLnNob3AuaW52ZW50b3J5LnYxLlJlc2VydmVTdG9ja1Jlc3BvbnNlIh6QAgKy4RgXEhUIAxIFEIDh6xcaBhCAyrXuASICCAESaQoLSW1wb3J0U3RvY2sSJS5zaG9wLmludmVudG9yeS52MS5JbXBvcnRTdG9ja1JlcXVlc3QaJi5zaG9wLmludmVudG9yeS52MS5JbXBvcnRTdG9ja1Jlc3BvbnNlIgmy4RgFCgMIrAIoARJ/CgxSZWxlYXNlU3RvY2sSJi5zaG9wLmludmVudG9yeS52MS5SZWxlYXNlU3RvY2tSZXF1ZXN0Gicuc2hvcC5pbnZlbnRvcnkudjEuUmVsZWFzZVN0b2NrUmVzcG9uc2UiHpACArLhGBcSFQgDEgUQgOHrFxoGEIDKte4BIgIIARoIsuEYBAoCCAJiBnByb3RvMw", [file_buf_validate_validate, file_weft_v1_options]);
+
+/**
+ * @generated from message shop.inventory.v1.ImportStockRequest
+ */
+export type ImportStockRequest = Message<"shop.inventory.v1.ImportStockRequest"> & {
+  /**
+   * Names the import; the same in every message. Sent again after a failure, lines that were taken are not taken twice.
+   *
+   * @generated from field: string import_id = 1;
+   */
+  importId: string;
+
+  /**
+   * Number of the first line, from 1.
+   *
+   * @generated from field: uint64 first_line = 2;
+   */
+  firstLine: bigint;
+
+  /**
+   * Up to 1,000 lines. A bad one is reported, the others are taken.
+   *
+   * @generated from field: repeated shop.inventory.v1.StockImportLine lines = 3;
+   */
+  lines: StockImportLine[];
+};
+
+/**
+ * Describes the message shop.inventory.v1.ImportStockRequest.
+ * Use `create(ImportStockRequestSchema)` to create a new message.
+ */
+export const ImportStockRequestSchema: GenMessage<ImportStockRequest> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_inventory, 0);
+
+/**
+ * Checked by the service, not by rules: a bad line must not refuse the good ones.
+ *
+ * @generated from message shop.inventory.v1.StockImportLine
+ */
+export type StockImportLine = Message<"shop.inventory.v1.StockImportLine"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * How many came in.
+   *
+   * @generated from field: int64 quantity = 2;
+   */
+  quantity: bigint;
+};
+
+/**
+ * Describes the message shop.inventory.v1.StockImportLine.
+ * Use `create(StockImportLineSchema)` to create a new message.
+ */
+export const StockImportLineSchema: GenMessage<StockImportLine> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_inventory, 1);
+
+/**
+ * @generated from message shop.inventory.v1.ImportStockResponse
+ */
+export type ImportStockResponse = Message<"shop.inventory.v1.ImportStockResponse"> & {
+  /**
+   * Lines that are in stock now, those of an earlier run of the same import included.
+   *
+   * @generated from field: uint64 accepted = 1;
+   */
+  accepted: bigint;
+
+  /**
+   * @generated from field: uint64 rejected_count = 2;
+   */
+  rejectedCount: bigint;
+
+  /**
+   * The first 1,000 of them.
+   *
+   * @generated from field: repeated shop.inventory.v1.RejectedLine rejected = 3;
+   */
+  rejected: RejectedLine[];
+};
+
+/**
+ * Describes the message shop.inventory.v1.ImportStockResponse.
+ * Use `create(ImportStockResponseSchema)` to create a new message.
+ */
+export const ImportStockResponseSchema: GenMessage<ImportStockResponse> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_inventory, 2);
+
+/**
+ * @generated from message shop.inventory.v1.RejectedLine
+ */
+export type RejectedLine = Message<"shop.inventory.v1.RejectedLine"> & {
+  /**
+   * @generated from field: uint64 line = 1;
+   */
+  line: bigint;
+
+  /**
+   * @generated from field: string sku = 2;
+   */
+  sku: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message shop.inventory.v1.RejectedLine.
+ * Use `create(RejectedLineSchema)` to create a new message.
+ */
+export const RejectedLineSchema: GenMessage<RejectedLine> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_inventory, 3);
 
 /**
  * @generated from message shop.inventory.v1.BatchGetStockRequest
@@ -29,7 +146,7 @@ export type BatchGetStockRequest = Message<"shop.inventory.v1.BatchGetStockReque
  * Use `create(BatchGetStockRequestSchema)` to create a new message.
  */
 export const BatchGetStockRequestSchema: GenMessage<BatchGetStockRequest> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 0);
+  messageDesc(file_shop_inventory_v1_inventory, 4);
 
 /**
  * @generated from message shop.inventory.v1.BatchGetStockResponse
@@ -48,7 +165,7 @@ export type BatchGetStockResponse = Message<"shop.inventory.v1.BatchGetStockResp
  * Use `create(BatchGetStockResponseSchema)` to create a new message.
  */
 export const BatchGetStockResponseSchema: GenMessage<BatchGetStockResponse> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 1);
+  messageDesc(file_shop_inventory_v1_inventory, 5);
 
 /**
  * @generated from message shop.inventory.v1.ReserveStockRequest
@@ -70,7 +187,7 @@ export type ReserveStockRequest = Message<"shop.inventory.v1.ReserveStockRequest
  * Use `create(ReserveStockRequestSchema)` to create a new message.
  */
 export const ReserveStockRequestSchema: GenMessage<ReserveStockRequest> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 2);
+  messageDesc(file_shop_inventory_v1_inventory, 6);
 
 /**
  * @generated from message shop.inventory.v1.ReserveStockResponse
@@ -83,7 +200,7 @@ export type ReserveStockResponse = Message<"shop.inventory.v1.ReserveStockRespon
  * Use `create(ReserveStockResponseSchema)` to create a new message.
  */
 export const ReserveStockResponseSchema: GenMessage<ReserveStockResponse> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 3);
+  messageDesc(file_shop_inventory_v1_inventory, 7);
 
 /**
  * @generated from message shop.inventory.v1.ReleaseStockRequest
@@ -100,7 +217,7 @@ export type ReleaseStockRequest = Message<"shop.inventory.v1.ReleaseStockRequest
  * Use `create(ReleaseStockRequestSchema)` to create a new message.
  */
 export const ReleaseStockRequestSchema: GenMessage<ReleaseStockRequest> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 4);
+  messageDesc(file_shop_inventory_v1_inventory, 8);
 
 /**
  * @generated from message shop.inventory.v1.ReleaseStockResponse
@@ -113,7 +230,7 @@ export type ReleaseStockResponse = Message<"shop.inventory.v1.ReleaseStockRespon
  * Use `create(ReleaseStockResponseSchema)` to create a new message.
  */
 export const ReleaseStockResponseSchema: GenMessage<ReleaseStockResponse> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 5);
+  messageDesc(file_shop_inventory_v1_inventory, 9);
 
 /**
  * A quantity of one SKU.
@@ -137,7 +254,7 @@ export type StockLine = Message<"shop.inventory.v1.StockLine"> & {
  * Use `create(StockLineSchema)` to create a new message.
  */
 export const StockLineSchema: GenMessage<StockLine> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 6);
+  messageDesc(file_shop_inventory_v1_inventory, 10);
 
 /**
  * Stock of one SKU.
@@ -177,7 +294,7 @@ export type StockLevel = Message<"shop.inventory.v1.StockLevel"> & {
  * Use `create(StockLevelSchema)` to create a new message.
  */
 export const StockLevelSchema: GenMessage<StockLevel> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_inventory, 7);
+  messageDesc(file_shop_inventory_v1_inventory, 11);
 
 /**
  * What lies in the warehouse, and what of it is promised to orders.
@@ -207,6 +324,16 @@ export const InventoryService: GenService<{
     methodKind: "unary";
     input: typeof ReserveStockRequestSchema;
     output: typeof ReserveStockResponseSchema;
+  },
+  /**
+   * Takes in a delivery, however long: the client streams lines and gets a summary.
+   *
+   * @generated from rpc shop.inventory.v1.InventoryService.ImportStock
+   */
+  importStock: {
+    methodKind: "client_streaming";
+    input: typeof ImportStockRequestSchema;
+    output: typeof ImportStockResponseSchema;
   },
   /**
    * Gives back what an order holds. An order that never reserved is remembered, so that a late ReserveStock is refused.

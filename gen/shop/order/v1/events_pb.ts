@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/events.proto.
  */
 export const file_shop_order_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChpzaG9wL29yZGVyL3YxL2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKoAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRInCgVsaW5lcxgDIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5Oimy4RglChlzaG9wLm9yZGVyLnYxLk9yZGVyUGxhY2VkEghvcmRlcl9pZCIhCg1PcmRlclJlc2VydmVkEhAKCG9yZGVyX2lkGAEgASgJIq4BCg5PcmRlckNvbmZpcm1lZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEicKBWxpbmVzGAMgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJDb25maXJtZWQSCG9yZGVyX2lkIt8BChRPcmRlckF3YWl0aW5nUGF5bWVudBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOjKy4RguCiJzaG9wLm9yZGVyLnYxLk9yZGVyQXdhaXRpbmdQYXltZW50EghvcmRlcl9pZCJ7CglPcmRlclBhaWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwoXc2hvcC5vcmRlci52MS5PcmRlclBhaWQSCG9yZGVyX2lkInEKDk9yZGVyQ2FuY2VsbGVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJOiyy4RgoChxzaG9wLm9yZGVyLnYxLk9yZGVyQ2FuY2VsbGVkEghvcmRlcl9pZGIGcHJvdG8z", [file_google_protobuf_timestamp, file_shop_order_v1_order, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChpzaG9wL29yZGVyL3YxL2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKoAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRInCgVsaW5lcxgDIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5Oimy4RglChlzaG9wLm9yZGVyLnYxLk9yZGVyUGxhY2VkEghvcmRlcl9pZCIhCg1PcmRlclJlc2VydmVkEhAKCG9yZGVyX2lkGAEgASgJIq4BCg5PcmRlckNvbmZpcm1lZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEicKBWxpbmVzGAMgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJDb25maXJtZWQSCG9yZGVyX2lkIt8BChRPcmRlckF3YWl0aW5nUGF5bWVudBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOjKy4RguCiJzaG9wLm9yZGVyLnYxLk9yZGVyQXdhaXRpbmdQYXltZW50EghvcmRlcl9pZCJ7CglPcmRlclBhaWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwoXc2hvcC5vcmRlci52MS5PcmRlclBhaWQSCG9yZGVyX2lkInYKDE9yZGVyU2hpcHBlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhcKD3RyYWNraW5nX251bWJlchgDIAEoCToqsuEYJgoac2hvcC5vcmRlci52MS5PcmRlclNoaXBwZWQSCG9yZGVyX2lkImEKDk9yZGVyRGVsaXZlcmVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJEZWxpdmVyZWQSCG9yZGVyX2lkIpoBCg5PcmRlckNhbmNlbGxlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lOiyy4RgoChxzaG9wLm9yZGVyLnYxLk9yZGVyQ2FuY2VsbGVkEghvcmRlcl9pZGIGcHJvdG8z", [file_google_protobuf_timestamp, file_shop_order_v1_order, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.OrderPlaced
@@ -178,6 +178,59 @@ export const OrderPaidSchema: GenMessage<OrderPaid> = /*@__PURE__*/
   messageDesc(file_shop_order_v1_events, 4);
 
 /**
+ * The parcel has left the warehouse.
+ *
+ * @generated from message shop.order.v1.OrderShipped
+ */
+export type OrderShipped = Message<"shop.order.v1.OrderShipped"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string tracking_number = 3;
+   */
+  trackingNumber: string;
+};
+
+/**
+ * Describes the message shop.order.v1.OrderShipped.
+ * Use `create(OrderShippedSchema)` to create a new message.
+ */
+export const OrderShippedSchema: GenMessage<OrderShipped> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_events, 5);
+
+/**
+ * The parcel has arrived.
+ *
+ * @generated from message shop.order.v1.OrderDelivered
+ */
+export type OrderDelivered = Message<"shop.order.v1.OrderDelivered"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message shop.order.v1.OrderDelivered.
+ * Use `create(OrderDeliveredSchema)` to create a new message.
+ */
+export const OrderDeliveredSchema: GenMessage<OrderDelivered> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_events, 6);
+
+/**
  * @generated from message shop.order.v1.OrderCancelled
  */
 export type OrderCancelled = Message<"shop.order.v1.OrderCancelled"> & {
@@ -197,6 +250,13 @@ export type OrderCancelled = Message<"shop.order.v1.OrderCancelled"> & {
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * What was ordered.
+   *
+   * @generated from field: repeated shop.order.v1.OrderLine lines = 4;
+   */
+  lines: OrderLine[];
 };
 
 /**
@@ -204,5 +264,5 @@ export type OrderCancelled = Message<"shop.order.v1.OrderCancelled"> & {
  * Use `create(OrderCancelledSchema)` to create a new message.
  */
 export const OrderCancelledSchema: GenMessage<OrderCancelled> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_events, 5);
+  messageDesc(file_shop_order_v1_events, 7);
 

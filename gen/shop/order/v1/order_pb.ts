@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order.proto.
  */
 export const file_shop_order_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIpgCCgVPcmRlchIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEigKBXN0YXRlGAMgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEicKBWxpbmVzGAQgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBSABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSFQoNY2FuY2VsX3JlYXNvbhgGIAEoCRIcChRwYXltZW50X2luc3RydWN0aW9ucxgHIAEoCRIvCgdoaXN0b3J5GAggAygLMh4uc2hvcC5vcmRlci52MS5PcmRlclRyYW5zaXRpb24SDwoHdmVyc2lvbhgJIAEoBCJhCglPcmRlckxpbmUSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcXVhbnRpdHkYAyABKAUSJwoKdW5pdF9wcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leSJrCg9PcmRlclRyYW5zaXRpb24SKAoFc3RhdGUYASABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSLgoKZW50ZXJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqyQEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9TVEFURV9QTEFDRUQQARIYChRPUkRFUl9TVEFURV9SRVNFUlZFRBACEiAKHE9SREVSX1NUQVRFX0FXQUlUSU5HX1BBWU1FTlQQAxIZChVPUkRFUl9TVEFURV9DT05GSVJNRUQQBBIUChBPUkRFUl9TVEFURV9QQUlEEAUSGQoVT1JERVJfU1RBVEVfQ0FOQ0VMTEVEEAYy1wIKDE9yZGVyU2VydmljZRJ7CgpQbGFjZU9yZGVyEiAuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlc3BvbnNlIiiQAgKy4RghCgIIBRIRCAISBRCA4esXGgYQgMq17gEaCGN1c3RvbWVyEmYKCEdldE9yZGVyEh4uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlcXVlc3QaHy5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SWAoKV2F0Y2hPcmRlchIgLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXNwb25zZSIDkAIBMAEaCLLhGAQKAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjEKEkNhbmNlbE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyImUKEFNoaXBPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiMgoTRGVsaXZlck9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjsKFERlbGl2ZXJPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJPChFMaXN0T3JkZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJaChJMaXN0T3JkZXJzUmVzcG9uc2USKwoGb3JkZXJzGAEgAygLMhsuc2hvcC5vcmRlci52MS5PcmRlclN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrEBCgxPcmRlclN1bW1hcnkSEAoIb3JkZXJfaWQYASABKAkSKAoFc3RhdGUYAiABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSIgoFdG90YWwYAyABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSEgoKaXRlbV9jb3VudBgEIAEoBRItCglwbGFjZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrECCgVPcmRlchIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEigKBXN0YXRlGAMgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEicKBWxpbmVzGAQgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBSABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSFQoNY2FuY2VsX3JlYXNvbhgGIAEoCRIcChRwYXltZW50X2luc3RydWN0aW9ucxgHIAEoCRIvCgdoaXN0b3J5GAggAygLMh4uc2hvcC5vcmRlci52MS5PcmRlclRyYW5zaXRpb24SDwoHdmVyc2lvbhgJIAEoBBIXCg90cmFja2luZ19udW1iZXIYCiABKAkiYQoJT3JkZXJMaW5lEgsKA3NrdRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHF1YW50aXR5GAMgASgFEicKCnVuaXRfcHJpY2UYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkiawoPT3JkZXJUcmFuc2l0aW9uEigKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEi4KCmVudGVyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKv0BCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfU1RBVEVfUExBQ0VEEAESGAoUT1JERVJfU1RBVEVfUkVTRVJWRUQQAhIgChxPUkRFUl9TVEFURV9BV0FJVElOR19QQVlNRU5UEAMSGQoVT1JERVJfU1RBVEVfQ09ORklSTUVEEAQSFAoQT1JERVJfU1RBVEVfUEFJRBAFEhkKFU9SREVSX1NUQVRFX0NBTkNFTExFRBAGEhcKE09SREVSX1NUQVRFX1NISVBQRUQQBxIZChVPUkRFUl9TVEFURV9ERUxJVkVSRUQQCDL3BQoMT3JkZXJTZXJ2aWNlEnsKClBsYWNlT3JkZXISIC5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVzcG9uc2UiKJACArLhGCEKAggFEhEIAhIFEIDh6xcaBhCAyrXuARoIY3VzdG9tZXISZgoIR2V0T3JkZXISHi5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVxdWVzdBofLnNob3Aub3JkZXIudjEuR2V0T3JkZXJSZXNwb25zZSIZkAIBsuEYEhIQCAMSBRCA2sQJGgUQgISvXxJYCgpXYXRjaE9yZGVyEiAuc2hvcC5vcmRlci52MS5XYXRjaE9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlc3BvbnNlIgOQAgEwARJnCgtDYW5jZWxPcmRlchIhLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXF1ZXN0GiIuc2hvcC5vcmRlci52MS5DYW5jZWxPcmRlclJlc3BvbnNlIhGQAgKy4RgKGghjdXN0b21lchJiCglTaGlwT3JkZXISHy5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlcXVlc3QaIC5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlc3BvbnNlIhKQAgKy4RgLGgl3YXJlaG91c2USawoMRGVsaXZlck9yZGVyEiIuc2hvcC5vcmRlci52MS5EZWxpdmVyT3JkZXJSZXF1ZXN0GiMuc2hvcC5vcmRlci52MS5EZWxpdmVyT3JkZXJSZXNwb25zZSISkAICsuEYCxoJd2FyZWhvdXNlEmQKCkxpc3RPcmRlcnMSIC5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzUmVzcG9uc2UiEZACAbLhGAoaCGN1c3RvbWVyGgiy4RgECgIIAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.PlaceOrderRequest
@@ -157,6 +157,206 @@ export const WatchOrderResponseSchema: GenMessage<WatchOrderResponse> = /*@__PUR
   messageDesc(file_shop_order_v1_order, 6);
 
 /**
+ * @generated from message shop.order.v1.CancelOrderRequest
+ */
+export type CancelOrderRequest = Message<"shop.order.v1.CancelOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.order.v1.CancelOrderRequest.
+ * Use `create(CancelOrderRequestSchema)` to create a new message.
+ */
+export const CancelOrderRequestSchema: GenMessage<CancelOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 7);
+
+/**
+ * @generated from message shop.order.v1.CancelOrderResponse
+ */
+export type CancelOrderResponse = Message<"shop.order.v1.CancelOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.CancelOrderResponse.
+ * Use `create(CancelOrderResponseSchema)` to create a new message.
+ */
+export const CancelOrderResponseSchema: GenMessage<CancelOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 8);
+
+/**
+ * @generated from message shop.order.v1.ShipOrderRequest
+ */
+export type ShipOrderRequest = Message<"shop.order.v1.ShipOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * The carrier's number, for the customer.
+   *
+   * @generated from field: string tracking_number = 2;
+   */
+  trackingNumber: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ShipOrderRequest.
+ * Use `create(ShipOrderRequestSchema)` to create a new message.
+ */
+export const ShipOrderRequestSchema: GenMessage<ShipOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 9);
+
+/**
+ * @generated from message shop.order.v1.ShipOrderResponse
+ */
+export type ShipOrderResponse = Message<"shop.order.v1.ShipOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.ShipOrderResponse.
+ * Use `create(ShipOrderResponseSchema)` to create a new message.
+ */
+export const ShipOrderResponseSchema: GenMessage<ShipOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 10);
+
+/**
+ * @generated from message shop.order.v1.DeliverOrderRequest
+ */
+export type DeliverOrderRequest = Message<"shop.order.v1.DeliverOrderRequest"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+};
+
+/**
+ * Describes the message shop.order.v1.DeliverOrderRequest.
+ * Use `create(DeliverOrderRequestSchema)` to create a new message.
+ */
+export const DeliverOrderRequestSchema: GenMessage<DeliverOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 11);
+
+/**
+ * @generated from message shop.order.v1.DeliverOrderResponse
+ */
+export type DeliverOrderResponse = Message<"shop.order.v1.DeliverOrderResponse"> & {
+  /**
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.DeliverOrderResponse.
+ * Use `create(DeliverOrderResponseSchema)` to create a new message.
+ */
+export const DeliverOrderResponseSchema: GenMessage<DeliverOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 12);
+
+/**
+ * @generated from message shop.order.v1.ListOrdersRequest
+ */
+export type ListOrdersRequest = Message<"shop.order.v1.ListOrdersRequest"> & {
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersRequest.
+ * Use `create(ListOrdersRequestSchema)` to create a new message.
+ */
+export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 13);
+
+/**
+ * @generated from message shop.order.v1.ListOrdersResponse
+ */
+export type ListOrdersResponse = Message<"shop.order.v1.ListOrdersResponse"> & {
+  /**
+   * @generated from field: repeated shop.order.v1.OrderSummary orders = 1;
+   */
+  orders: OrderSummary[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersResponse.
+ * Use `create(ListOrdersResponseSchema)` to create a new message.
+ */
+export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 14);
+
+/**
+ * An order as the history shows it.
+ *
+ * @generated from message shop.order.v1.OrderSummary
+ */
+export type OrderSummary = Message<"shop.order.v1.OrderSummary"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: shop.order.v1.OrderState state = 2;
+   */
+  state: OrderState;
+
+  /**
+   * @generated from field: shop.type.v1.Money total = 3;
+   */
+  total?: Money | undefined;
+
+  /**
+   * Of all lines.
+   *
+   * @generated from field: int32 item_count = 4;
+   */
+  itemCount: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp placed_at = 5;
+   */
+  placedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shop.order.v1.OrderSummary.
+ * Use `create(OrderSummarySchema)` to create a new message.
+ */
+export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 15);
+
+/**
  * An order as its events have made it.
  *
  * @generated from message shop.order.v1.Order
@@ -216,6 +416,13 @@ export type Order = Message<"shop.order.v1.Order"> & {
    * @generated from field: uint64 version = 9;
    */
   version: bigint;
+
+  /**
+   * The carrier's number once it is SHIPPED; empty otherwise.
+   *
+   * @generated from field: string tracking_number = 10;
+   */
+  trackingNumber: string;
 };
 
 /**
@@ -223,7 +430,7 @@ export type Order = Message<"shop.order.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 7);
+  messageDesc(file_shop_order_v1_order, 16);
 
 /**
  * @generated from message shop.order.v1.OrderLine
@@ -259,7 +466,7 @@ export type OrderLine = Message<"shop.order.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 8);
+  messageDesc(file_shop_order_v1_order, 17);
 
 /**
  * @generated from message shop.order.v1.OrderTransition
@@ -281,7 +488,7 @@ export type OrderTransition = Message<"shop.order.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 9);
+  messageDesc(file_shop_order_v1_order, 18);
 
 /**
  * @generated from enum shop.order.v1.OrderState
@@ -328,11 +535,25 @@ export const OrderState = {
   PAID: 5,
 
   /**
-   * Final. Stock is given back, an authorization voided.
+   * Final. Stock is given back, an authorization voided, a capture refunded.
    *
    * @generated from enum value: ORDER_STATE_CANCELLED = 6;
    */
   CANCELLED: 6,
+
+  /**
+   * It has left the warehouse.
+   *
+   * @generated from enum value: ORDER_STATE_SHIPPED = 7;
+   */
+  SHIPPED: 7,
+
+  /**
+   * Final. It has arrived.
+   *
+   * @generated from enum value: ORDER_STATE_DELIVERED = 8;
+   */
+  DELIVERED: 8,
 } as const;
 
 /**
@@ -387,6 +608,48 @@ export const OrderService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchOrderRequestSchema;
     output: typeof WatchOrderResponseSchema;
+  },
+  /**
+   * Cancels an order that has not left the warehouse: money is given back, stock is on sale again. FAILED_PRECONDITION
+   * once it is SHIPPED; cancelling it twice is the same as once.
+   *
+   * @generated from rpc shop.order.v1.OrderService.CancelOrder
+   */
+  cancelOrder: {
+    methodKind: "unary";
+    input: typeof CancelOrderRequestSchema;
+    output: typeof CancelOrderResponseSchema;
+  },
+  /**
+   * The parcel has left: PAID becomes SHIPPED. For warehouse clerks.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ShipOrder
+   */
+  shipOrder: {
+    methodKind: "unary";
+    input: typeof ShipOrderRequestSchema;
+    output: typeof ShipOrderResponseSchema;
+  },
+  /**
+   * The parcel has arrived: SHIPPED becomes DELIVERED. For warehouse clerks.
+   *
+   * @generated from rpc shop.order.v1.OrderService.DeliverOrder
+   */
+  deliverOrder: {
+    methodKind: "unary";
+    input: typeof DeliverOrderRequestSchema;
+    output: typeof DeliverOrderResponseSchema;
+  },
+  /**
+   * The customer's orders, newest first, from the read model. Never without the customer's own last change: it waits for
+   * the read model to catch up, or reads the truth.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ListOrders
+   */
+  listOrders: {
+    methodKind: "unary";
+    input: typeof ListOrdersRequestSchema;
+    output: typeof ListOrdersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_order_v1_order, 0);

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/payment/v1/events.proto.
  */
 export const file_shop_payment_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChxzaG9wL3BheW1lbnQvdjEvZXZlbnRzLnByb3RvEg9zaG9wLnBheW1lbnQudjEifQoRUGF5bWVudEF1dGhvcml6ZWQSEAoIb3JkZXJfaWQYASABKAkSIwoGYW1vdW50GAIgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5OjGy4RgtCiFzaG9wLnBheW1lbnQudjEuUGF5bWVudEF1dGhvcml6ZWQSCG9yZGVyX2lkInkKD1BheW1lbnRDYXB0dXJlZBIQCghvcmRlcl9pZBgBIAEoCRIjCgZhbW91bnQYAiABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6L7LhGCsKH3Nob3AucGF5bWVudC52MS5QYXltZW50Q2FwdHVyZWQSCG9yZGVyX2lkImAKDVBheW1lbnRGYWlsZWQSEAoIb3JkZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJOi2y4RgpCh1zaG9wLnBheW1lbnQudjEuUGF5bWVudEZhaWxlZBIIb3JkZXJfaWRiBnByb3RvMw", [file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChxzaG9wL3BheW1lbnQvdjEvZXZlbnRzLnByb3RvEg9zaG9wLnBheW1lbnQudjEifQoRUGF5bWVudEF1dGhvcml6ZWQSEAoIb3JkZXJfaWQYASABKAkSIwoGYW1vdW50GAIgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5OjGy4RgtCiFzaG9wLnBheW1lbnQudjEuUGF5bWVudEF1dGhvcml6ZWQSCG9yZGVyX2lkInkKD1BheW1lbnRDYXB0dXJlZBIQCghvcmRlcl9pZBgBIAEoCRIjCgZhbW91bnQYAiABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6L7LhGCsKH3Nob3AucGF5bWVudC52MS5QYXltZW50Q2FwdHVyZWQSCG9yZGVyX2lkImAKDVBheW1lbnRGYWlsZWQSEAoIb3JkZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJOi2y4RgpCh1zaG9wLnBheW1lbnQudjEuUGF5bWVudEZhaWxlZBIIb3JkZXJfaWQieQoPUGF5bWVudFJlZnVuZGVkEhAKCG9yZGVyX2lkGAEgASgJEiMKBmFtb3VudBgCIAEoCzITLnNob3AudHlwZS52MS5Nb25leTovsuEYKwofc2hvcC5wYXltZW50LnYxLlBheW1lbnRSZWZ1bmRlZBIIb3JkZXJfaWRiBnByb3RvMw", [file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * The provider holds an order's total for us.
@@ -86,4 +86,28 @@ export type PaymentFailed = Message<"shop.payment.v1.PaymentFailed"> & {
  */
 export const PaymentFailedSchema: GenMessage<PaymentFailed> = /*@__PURE__*/
   messageDesc(file_shop_payment_v1_events, 2);
+
+/**
+ * The captured money was given back.
+ *
+ * @generated from message shop.payment.v1.PaymentRefunded
+ */
+export type PaymentRefunded = Message<"shop.payment.v1.PaymentRefunded"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * @generated from field: shop.type.v1.Money amount = 2;
+   */
+  amount?: Money | undefined;
+};
+
+/**
+ * Describes the message shop.payment.v1.PaymentRefunded.
+ * Use `create(PaymentRefundedSchema)` to create a new message.
+ */
+export const PaymentRefundedSchema: GenMessage<PaymentRefunded> = /*@__PURE__*/
+  messageDesc(file_shop_payment_v1_events, 3);
 

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/user/v1/events.proto.
  */
 export const file_shop_user_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL3VzZXIvdjEvZXZlbnRzLnByb3RvEgxzaG9wLnVzZXIudjEifAoOVXNlclJlZ2lzdGVyZWQSDwoHdXNlcl9pZBgBIAEoCRISCgVlbWFpbBgCIAEoCUIDgAEBEhkKDGRpc3BsYXlfbmFtZRgDIAEoCUIDgAEBOiqy4RgmChtzaG9wLnVzZXIudjEuVXNlclJlZ2lzdGVyZWQSB3VzZXJfaWRiBnByb3RvMw", [file_weft_v1_options]);
+  fileDesc("ChlzaG9wL3VzZXIvdjEvZXZlbnRzLnByb3RvEgxzaG9wLnVzZXIudjEifAoOVXNlclJlZ2lzdGVyZWQSDwoHdXNlcl9pZBgBIAEoCRISCgVlbWFpbBgCIAEoCUIDgAEBEhkKDGRpc3BsYXlfbmFtZRgDIAEoCUIDgAEBOiqy4RgmChtzaG9wLnVzZXIudjEuVXNlclJlZ2lzdGVyZWQSB3VzZXJfaWQi8QEKDlByb2ZpbGVVcGRhdGVkEg8KB3VzZXJfaWQYASABKAkSEgoFZW1haWwYAiABKAlCA4ABARIZCgxkaXNwbGF5X25hbWUYAyABKAlCA4ABARISCgVwaG9uZRgEIAEoCUIDgAEBEhcKCnB1c2hfdG9rZW4YBSABKAlCA4ABARIXCg9ub3RpZnlfYnlfZW1haWwYBiABKAgSFQoNbm90aWZ5X2J5X3NtcxgHIAEoCBIWCg5ub3RpZnlfYnlfcHVzaBgIIAEoCDoqsuEYJgobc2hvcC51c2VyLnYxLlByb2ZpbGVVcGRhdGVkEgd1c2VyX2lkYgZwcm90bzM", [file_weft_v1_options]);
 
 /**
  * An account was opened.
@@ -41,4 +41,58 @@ export type UserRegistered = Message<"shop.user.v1.UserRegistered"> & {
  */
 export const UserRegisteredSchema: GenMessage<UserRegistered> = /*@__PURE__*/
   messageDesc(file_shop_user_v1_events, 0);
+
+/**
+ * A customer has told something new of himself, or how he wants to be told of his orders. All fields, as they are now.
+ *
+ * @generated from message shop.user.v1.ProfileUpdated
+ */
+export type ProfileUpdated = Message<"shop.user.v1.ProfileUpdated"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string email = 2;
+   */
+  email: string;
+
+  /**
+   * @generated from field: string display_name = 3;
+   */
+  displayName: string;
+
+  /**
+   * @generated from field: string phone = 4;
+   */
+  phone: string;
+
+  /**
+   * @generated from field: string push_token = 5;
+   */
+  pushToken: string;
+
+  /**
+   * @generated from field: bool notify_by_email = 6;
+   */
+  notifyByEmail: boolean;
+
+  /**
+   * @generated from field: bool notify_by_sms = 7;
+   */
+  notifyBySms: boolean;
+
+  /**
+   * @generated from field: bool notify_by_push = 8;
+   */
+  notifyByPush: boolean;
+};
+
+/**
+ * Describes the message shop.user.v1.ProfileUpdated.
+ * Use `create(ProfileUpdatedSchema)` to create a new message.
+ */
+export const ProfileUpdatedSchema: GenMessage<ProfileUpdated> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_events, 1);
 

@@ -5,8 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@weft/mesh/gen/buf/validate/validate_pb.js";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_weft_v1_options } from "@weft/mesh/gen/weft/v1/options_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/user/v1/user.proto.
  */
 export const file_shop_user_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaG9wL3VzZXIvdjEvdXNlci5wcm90bxIMc2hvcC51c2VyLnYxInQKD1JlZ2lzdGVyUmVxdWVzdBIcCgVlbWFpbBgBIAEoCUINgAEBukgHcgUY/gFgARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQCBiAARIiCgxkaXNwbGF5X25hbWUYAyABKAlCDIABAbpIBnIEEAEYZCI0ChBSZWdpc3RlclJlc3BvbnNlEiAKBHVzZXIYASABKAsyEi5zaG9wLnVzZXIudjEuVXNlciJNCgxMb2dJblJlcXVlc3QSHAoFZW1haWwYASABKAlCDYABAbpIB3IFEAEY/gESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAEYgAEiewoNTG9nSW5SZXNwb25zZRIZCgxhY2Nlc3NfdG9rZW4YASABKAlCA4ABARItCgpleHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiAKBHVzZXIYAyABKAsyEi5zaG9wLnVzZXIudjEuVXNlciIQCg5HZXRKd2tzUmVxdWVzdCIkCg9HZXRKd2tzUmVzcG9uc2USEQoJandrc19qc29uGAEgASgJInkKBFVzZXISDwoHdXNlcl9pZBgBIAEoCRISCgVlbWFpbBgCIAEoCUIDgAEBEhkKDGRpc3BsYXlfbmFtZRgDIAEoCUIDgAEBEjEKDXJlZ2lzdGVyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMowCCgtVc2VyU2VydmljZRJJCghSZWdpc3RlchIdLnNob3AudXNlci52MS5SZWdpc3RlclJlcXVlc3QaHi5zaG9wLnVzZXIudjEuUmVnaXN0ZXJSZXNwb25zZRJACgVMb2dJbhIaLnNob3AudXNlci52MS5Mb2dJblJlcXVlc3QaGy5zaG9wLnVzZXIudjEuTG9nSW5SZXNwb25zZRJmCgdHZXRKd2tzEhwuc2hvcC51c2VyLnYxLkdldEp3a3NSZXF1ZXN0Gh0uc2hvcC51c2VyLnYxLkdldEp3a3NSZXNwb25zZSIekAIBsuEYFwoCCAISEQgDEgUQgOHrFxoGEIDKte4BGgiy4RgECgIIBWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_weft_v1_options]);
+  fileDesc("ChdzaG9wL3VzZXIvdjEvdXNlci5wcm90bxIMc2hvcC51c2VyLnYxInQKD1JlZ2lzdGVyUmVxdWVzdBIcCgVlbWFpbBgBIAEoCUINgAEBukgHcgUY/gFgARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQCBiAARIiCgxkaXNwbGF5X25hbWUYAyABKAlCDIABAbpIBnIEEAEYZCI0ChBSZWdpc3RlclJlc3BvbnNlEiAKBHVzZXIYASABKAsyEi5zaG9wLnVzZXIudjEuVXNlciJNCgxMb2dJblJlcXVlc3QSHAoFZW1haWwYASABKAlCDYABAbpIB3IFEAEY/gESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAEYgAEiewoNTG9nSW5SZXNwb25zZRIZCgxhY2Nlc3NfdG9rZW4YASABKAlCA4ABARItCgpleHBpcmVzX2luGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiAKBHVzZXIYAyABKAsyEi5zaG9wLnVzZXIudjEuVXNlciITChFHZXRQcm9maWxlUmVxdWVzdCI8ChJHZXRQcm9maWxlUmVzcG9uc2USJgoHcHJvZmlsZRgBIAEoCzIVLnNob3AudXNlci52MS5Qcm9maWxlIn8KFFVwZGF0ZVByb2ZpbGVSZXF1ZXN0Ei4KB3Byb2ZpbGUYASABKAsyFS5zaG9wLnVzZXIudjEuUHJvZmlsZUIGukgDyAEBEjcKC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IGukgDyAEBIj8KFVVwZGF0ZVByb2ZpbGVSZXNwb25zZRImCgdwcm9maWxlGAEgASgLMhUuc2hvcC51c2VyLnYxLlByb2ZpbGUikgIKB1Byb2ZpbGUSDwoHdXNlcl9pZBgBIAEoCRISCgVlbWFpbBgCIAEoCUIDgAEBEiAKDGRpc3BsYXlfbmFtZRgDIAEoCUIKgAEBukgEcgIYZBIxCgVwaG9uZRgEIAEoCUIigAEBukgcchoyGF4oWytdWzEtOV1bMC05XXs2LDE0fSk/JBI0CgpwdXNoX3Rva2VuGAUgASgJQiCAAQG6SBpyGDIWXltBLVphLXowLTlfLV17MCwyMDB9JBIXCg9ub3RpZnlfYnlfZW1haWwYBiABKAgSFQoNbm90aWZ5X2J5X3NtcxgHIAEoCBIWCg5ub3RpZnlfYnlfcHVzaBgIIAEoCBIPCgd2ZXJzaW9uGAkgASgEIhAKDkdldEp3a3NSZXF1ZXN0IiQKD0dldEp3a3NSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkieQoEVXNlchIPCgd1c2VyX2lkGAEgASgJEhIKBWVtYWlsGAIgASgJQgOAAQESGQoMZGlzcGxheV9uYW1lGAMgASgJQgOAAQESMQoNcmVnaXN0ZXJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy3QMKC1VzZXJTZXJ2aWNlEkkKCFJlZ2lzdGVyEh0uc2hvcC51c2VyLnYxLlJlZ2lzdGVyUmVxdWVzdBoeLnNob3AudXNlci52MS5SZWdpc3RlclJlc3BvbnNlEkAKBUxvZ0luEhouc2hvcC51c2VyLnYxLkxvZ0luUmVxdWVzdBobLnNob3AudXNlci52MS5Mb2dJblJlc3BvbnNlEmIKCkdldFByb2ZpbGUSHy5zaG9wLnVzZXIudjEuR2V0UHJvZmlsZVJlcXVlc3QaIC5zaG9wLnVzZXIudjEuR2V0UHJvZmlsZVJlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchJrCg1VcGRhdGVQcm9maWxlEiIuc2hvcC51c2VyLnYxLlVwZGF0ZVByb2ZpbGVSZXF1ZXN0GiMuc2hvcC51c2VyLnYxLlVwZGF0ZVByb2ZpbGVSZXNwb25zZSIRkAICsuEYChoIY3VzdG9tZXISZgoHR2V0SndrcxIcLnNob3AudXNlci52MS5HZXRKd2tzUmVxdWVzdBodLnNob3AudXNlci52MS5HZXRKd2tzUmVzcG9uc2UiHpACAbLhGBcKAggCEhEIAxIFEIDh6xcaBhCAyrXuARoIsuEYBAoCCAViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_weft_v1_options]);
 
 /**
  * @generated from message shop.user.v1.RegisterRequest
@@ -114,6 +114,142 @@ export const LogInResponseSchema: GenMessage<LogInResponse> = /*@__PURE__*/
   messageDesc(file_shop_user_v1_user, 3);
 
 /**
+ * @generated from message shop.user.v1.GetProfileRequest
+ */
+export type GetProfileRequest = Message<"shop.user.v1.GetProfileRequest"> & {
+};
+
+/**
+ * Describes the message shop.user.v1.GetProfileRequest.
+ * Use `create(GetProfileRequestSchema)` to create a new message.
+ */
+export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_user, 4);
+
+/**
+ * @generated from message shop.user.v1.GetProfileResponse
+ */
+export type GetProfileResponse = Message<"shop.user.v1.GetProfileResponse"> & {
+  /**
+   * @generated from field: shop.user.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message shop.user.v1.GetProfileResponse.
+ * Use `create(GetProfileResponseSchema)` to create a new message.
+ */
+export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_user, 5);
+
+/**
+ * @generated from message shop.user.v1.UpdateProfileRequest
+ */
+export type UpdateProfileRequest = Message<"shop.user.v1.UpdateProfileRequest"> & {
+  /**
+   * @generated from field: shop.user.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+
+  /**
+   * Any of display_name, phone, push_token, notify_by_email, notify_by_sms, notify_by_push. INVALID_ARGUMENT for others.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message shop.user.v1.UpdateProfileRequest.
+ * Use `create(UpdateProfileRequestSchema)` to create a new message.
+ */
+export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_user, 6);
+
+/**
+ * @generated from message shop.user.v1.UpdateProfileResponse
+ */
+export type UpdateProfileResponse = Message<"shop.user.v1.UpdateProfileResponse"> & {
+  /**
+   * @generated from field: shop.user.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message shop.user.v1.UpdateProfileResponse.
+ * Use `create(UpdateProfileResponseSchema)` to create a new message.
+ */
+export const UpdateProfileResponseSchema: GenMessage<UpdateProfileResponse> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_user, 7);
+
+/**
+ * What a customer has told of himself, and how he wants to be told of his orders.
+ *
+ * @generated from message shop.user.v1.Profile
+ */
+export type Profile = Message<"shop.user.v1.Profile"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: string email = 2;
+   */
+  email: string;
+
+  /**
+   * @generated from field: string display_name = 3;
+   */
+  displayName: string;
+
+  /**
+   * E.164: "+4930123456"; empty if unknown.
+   *
+   * @generated from field: string phone = 4;
+   */
+  phone: string;
+
+  /**
+   * The device's address at the push gateway; empty if it has none.
+   *
+   * @generated from field: string push_token = 5;
+   */
+  pushToken: string;
+
+  /**
+   * @generated from field: bool notify_by_email = 6;
+   */
+  notifyByEmail: boolean;
+
+  /**
+   * @generated from field: bool notify_by_sms = 7;
+   */
+  notifyBySms: boolean;
+
+  /**
+   * @generated from field: bool notify_by_push = 8;
+   */
+  notifyByPush: boolean;
+
+  /**
+   * One more with each change.
+   *
+   * @generated from field: uint64 version = 9;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message shop.user.v1.Profile.
+ * Use `create(ProfileSchema)` to create a new message.
+ */
+export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
+  messageDesc(file_shop_user_v1_user, 8);
+
+/**
  * @generated from message shop.user.v1.GetJwksRequest
  */
 export type GetJwksRequest = Message<"shop.user.v1.GetJwksRequest"> & {
@@ -124,7 +260,7 @@ export type GetJwksRequest = Message<"shop.user.v1.GetJwksRequest"> & {
  * Use `create(GetJwksRequestSchema)` to create a new message.
  */
 export const GetJwksRequestSchema: GenMessage<GetJwksRequest> = /*@__PURE__*/
-  messageDesc(file_shop_user_v1_user, 4);
+  messageDesc(file_shop_user_v1_user, 9);
 
 /**
  * @generated from message shop.user.v1.GetJwksResponse
@@ -143,7 +279,7 @@ export type GetJwksResponse = Message<"shop.user.v1.GetJwksResponse"> & {
  * Use `create(GetJwksResponseSchema)` to create a new message.
  */
 export const GetJwksResponseSchema: GenMessage<GetJwksResponse> = /*@__PURE__*/
-  messageDesc(file_shop_user_v1_user, 5);
+  messageDesc(file_shop_user_v1_user, 10);
 
 /**
  * An account.
@@ -179,7 +315,7 @@ export type User = Message<"shop.user.v1.User"> & {
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
-  messageDesc(file_shop_user_v1_user, 6);
+  messageDesc(file_shop_user_v1_user, 11);
 
 /**
  * Accounts and the tokens that prove who a customer is.
@@ -206,6 +342,26 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof LogInRequestSchema;
     output: typeof LogInResponseSchema;
+  },
+  /**
+   * The end user's own profile.
+   *
+   * @generated from rpc shop.user.v1.UserService.GetProfile
+   */
+  getProfile: {
+    methodKind: "unary";
+    input: typeof GetProfileRequestSchema;
+    output: typeof GetProfileResponseSchema;
+  },
+  /**
+   * Changes the fields of the end user's own profile that the mask names.
+   *
+   * @generated from rpc shop.user.v1.UserService.UpdateProfile
+   */
+  updateProfile: {
+    methodKind: "unary";
+    input: typeof UpdateProfileRequestSchema;
+    output: typeof UpdateProfileResponseSchema;
   },
   /**
    * The public keys (RFC 7517) with which access tokens are verified.

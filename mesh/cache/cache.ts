@@ -1,0 +1,282 @@
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { deadlineExceeded, runDetached } from "../context/call-context.ts";
+import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import { bounded } from "../data/bounded.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { SharedEntry } from "./entry.ts";
+import { createLru } from "./lru.ts";
+import { measureCache } from "./metrics.ts";
+import type { RedisConnection } from "./redis.ts";
+import { createSharedTier, type StoredEntry, type Ticket } from "./shared-tier.ts";
+
+export interface CacheOptions<Desc extends DescMessage> {
+  /** "catalog.product": of its metrics, and of its keys in Redis, so unique among all that share one. */
+  readonly name: string;
+  /** The values' message type. A change of it must be compatible, or have another name. */
+  readonly schema: Desc;
+  /** The tier that all processes share; without it each has only its own. */
+  readonly redis?: RedisConnection;
+  readonly telemetry: Telemetry;
+  /** How long a value is fresh; up to a tenth less by chance, so that not all end at once. 5 minutes by default. */
+  readonly ttlMs?: number;
+  /** How long after that it is still given out, while a new one is loaded behind it; a minute by default. */
+  readonly staleMs?: number;
+  /** How long it is believed that there is no value; 5 s by default. */
+  readonly negativeTtlMs?: number;
+  /** How long a process keeps a value without asking Redis; 30 s by default: the bound if no invalidation reaches it. */
+  readonly localTtlMs?: number;
+  /** Values that a process holds at most; 10,000 by default. */
+  readonly entriesMax?: number;
+  /** How long loading may take; 2 s by default. */
+  readonly loadTimeoutMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/**
+ * Values in two tiers: this process's memory over Redis. What it promises is in README.md. Values are shared by all who get them:
+ * nobody may change one.
+ */
+export interface Cache<Value> {
+  readonly name: string;
+  /**
+   * The value of a key; undefined if there is none. `load` is asked when no tier has it: once in this process, whoever waits for it, and
+   * under a time limit of its own, so that one caller who goes away does not take it from the others. Its error is theirs, and is not kept.
+   */
+  get(key: string, load: () => Promise<Value | undefined>): Promise<Value | undefined>;
+  /** The values of several keys, those without one left out. `load` is asked once, for all keys that no tier has. */
+  getMany(
+    keys: readonly string[],
+    load: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
+  ): Promise<Map<string, Value>>;
+  /**
+   * Forgets values that have changed, in this process and in Redis. To be called after the change is committed, by whoever made it and
+   * by every process that hears of it (`keepFresh`). Never throws: what Redis cannot do now it does before it is read again.
+   */
+  invalidate(keys: readonly string[]): Promise<void>;
+  /** Forgets all values, in this process and in Redis. */
+  invalidateAll(): Promise<void>;
+  /** Forgets what this process holds: it may have missed a change. */
+  forgetLocal(): void;
+  /** Uses this process's memory only while the condition holds: while invalidations reach it. */
+  trustLocalWhile(condition: () => boolean): void;
+}
+
+interface LocalEntry<Value> {
+  readonly value: Value | undefined;
+  readonly freshUntilMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** One load under way. */
+interface Flight<Value> {
+  readonly promise: Promise<Value | undefined>;
+  readonly resolve: (value: Value | undefined) => void;
+  readonly reject: (error: unknown) => void;
+  /** Cleared by an invalidation: what is being loaded may be from before the change. */
+  isValid: boolean;
+}
+
+type Flights<Value> = ReadonlyMap<string, Flight<Value>>;
+type Load<Value> = (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
+
+/** Creates a cache. */
+export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc>): Cache<MessageShape<Desc>> {
+  type Value = MessageShape<Desc>;
+  const { name, schema, redis, telemetry, ttlMs = 300_000, staleMs = 60_000, negativeTtlMs = 5_000 } = options;
+  const { localTtlMs = 30_000, entriesMax = 10_000, loadTimeoutMs = 2_000 } = options;
+  const { clock = systemClock, random = Math.random } = options;
+  const local = createLru<LocalEntry<Value>>(entriesMax);
+  const shared =
+    redis && createSharedTier({ ...{ name, redis, telemetry, clock, random }, leaseMs: 2 * loadTimeoutMs });
+  const flights = new Map<string, Flight<Value>>();
+  const count = measureCache(telemetry, name, { entries: local.size, pending: () => shared?.pending() ?? 0 });
+  let isLocalTrusted = () => true;
+
+  const usableMs = (value: Value | undefined) => (value === undefined ? 0 : staleMs);
+  const keep = (key: string, value: Value | undefined, freshUntilMs: number): void => {
+    if (!isLocalTrusted()) return;
+    const expiresAtMs = Math.min(clock.now() + localTtlMs, freshUntilMs + usableMs(value));
+    local.set(key, { value, freshUntilMs, expiresAtMs });
+  };
+
+  const takeOff = (keys: readonly string[]): Flights<Value> => {
+    const started = new Map<string, Flight<Value>>();
+    for (const key of keys) {
+      const flight = { ...Promise.withResolvers<Value | undefined>(), isValid: true };
+      // Whoever waits sees the error; if nobody does any more, it is nobody's.
+      flight.promise.catch(() => {});
+      flights.set(key, flight);
+      started.set(key, flight);
+    }
+    return started;
+  };
+  const land = (key: string, flight: Flight<Value>, value: Value | undefined, freshUntilMs: number): void => {
+    if (flight.isValid) keep(key, value, freshUntilMs);
+    if (flights.get(key) === flight) flights.delete(key);
+    flight.resolve(value);
+  };
+
+  /** Lands a flight with what Redis has, if that will do. */
+  const landShared = (key: string, flight: Flight<Value>, entry: SharedEntry | undefined, mayBeStale: boolean) => {
+    if (entry === undefined) return "no";
+    const value = decode(schema, entry.payload);
+    const isStale = clock.now() >= entry.freshUntilMs;
+    // Bytes of another version of the message are loaded anew.
+    if (value === undefined && entry.payload !== undefined) return "no";
+    if (isStale && (!mayBeStale || clock.now() >= entry.freshUntilMs + usableMs(value))) return "no";
+    count.hit("shared", isStale);
+    land(key, flight, value, entry.freshUntilMs);
+    return isStale ? "stale" : "fresh";
+  };
+
+  const loadMissing = async (
+    missing: Flights<Value>,
+    tickets: ReadonlyMap<string, Ticket>,
+    load: Load<Value>,
+  ): Promise<void> => {
+    count.missed(missing.size);
+    const loaded = await count.load(() => load([...missing.keys()]));
+    const nowMs = clock.now();
+    const toStore: StoredEntry[] = [];
+    for (const [key, flight] of missing) {
+      const value = loaded.get(key);
+      const lifeMs = (value === undefined ? negativeTtlMs : ttlMs) * (1 - random() / 10);
+      const ticket = tickets.get(key);
+      if (ticket !== undefined && flight.isValid) {
+        const payload = value === undefined ? undefined : toBinary(schema, value);
+        const entry = { payload, freshUntilMs: nowMs + lifeMs };
+        toStore.push({ ticket, entry, ttlMs: lifeMs + usableMs(value) });
+      }
+      land(key, flight, value, nowMs + lifeMs);
+    }
+    shared?.store(toStore);
+  };
+
+  /** Lands started flights: out of Redis, or by loading. Answers with the keys that have been given a stale value. */
+  const bring = async (started: Flights<Value>, load: Load<Value>, mayBeStale: boolean): Promise<string[]> => {
+    const answers = await shared?.find([...started.keys()]);
+    const tickets = new Map<string, Ticket>();
+    const missing = new Map<string, Flight<Value>>();
+    const stale: string[] = [];
+    for (const [key, flight] of started) {
+      const { entry, ticket } = answers?.get(key) ?? {};
+      if (ticket) tickets.set(key, ticket);
+      const landed = landShared(key, flight, entry, mayBeStale);
+      if (landed === "stale") stale.push(key);
+      if (landed === "no") missing.set(key, flight);
+    }
+    if (missing.size > 0) await loadMissing(missing, tickets, load);
+    return stale;
+  };
+
+  /** Starts to get values in the background, whatever becomes of who asked for them, but within loadTimeoutMs. */
+  const fly = (keys: readonly string[], load: Load<Value>, mayBeStale: boolean): Flights<Value> => {
+    const started = takeOff(keys);
+    const bound = { limitMs: loadTimeoutMs, onLimit: () => deadlineExceeded(loadTimeoutMs), onAbandon: () => {} };
+    runDetached({ timeoutMs: loadTimeoutMs }, () => bounded(bound, () => bring(started, load, mayBeStale))).then(
+      (stale) => refresh(stale, load),
+      (error: unknown) => {
+        for (const [key, flight] of started) {
+          flight.isValid = false;
+          if (flights.get(key) === flight) flights.delete(key);
+          flight.reject(error);
+        }
+      },
+    );
+    return started;
+  };
+  const refresh = (keys: readonly string[], load: Load<Value>): void => {
+    const idle = keys.filter((key) => !flights.has(key));
+    if (idle.length > 0) fly(idle, load, false);
+  };
+
+  const getMany: Cache<Value>["getMany"] = async (keys, load) => {
+    const values = new Map<string, Value>();
+    const awaited = new Map<string, Flight<Value>>();
+    const toLoad: string[] = [];
+    const toRefresh: string[] = [];
+    const nowMs = clock.now();
+    for (const key of new Set(keys)) {
+      const entry = isLocalTrusted() ? local.get(key) : undefined;
+      if (entry !== undefined && nowMs < entry.expiresAtMs) {
+        const isStale = nowMs >= entry.freshUntilMs;
+        count.hit("local", isStale);
+        if (entry.value !== undefined) values.set(key, entry.value);
+        if (isStale) toRefresh.push(key);
+        continue;
+      }
+      const flight = flights.get(key);
+      if (flight === undefined) toLoad.push(key);
+      else {
+        count.waited();
+        awaited.set(key, flight);
+      }
+    }
+    refresh(toRefresh, load);
+    if (toLoad.length > 0) for (const [key, flight] of fly(toLoad, load, true)) awaited.set(key, flight);
+    if (awaited.size === 0) return values;
+    // A flight lands within loadTimeoutMs; what ends this wait sooner is the end of the caller's own call.
+    const bound = { limitMs: 2 * loadTimeoutMs, onLimit: () => deadlineExceeded(loadTimeoutMs), onAbandon: () => {} };
+    const found = await bounded(bound, () =>
+      Promise.all([...awaited].map(async ([key, { promise }]) => [key, await promise] as const)),
+    );
+    for (const [key, value] of found) if (value !== undefined) values.set(key, value);
+    return values;
+  };
+
+  const drop = (keys: Iterable<string>): void => {
+    for (const key of keys) {
+      local.delete(key);
+      const flight = flights.get(key);
+      if (flight) flight.isValid = false;
+      flights.delete(key);
+    }
+  };
+  const forgetLocal = (): void => {
+    drop([...flights.keys()]);
+    local.clear();
+  };
+
+  return {
+    name,
+    getMany,
+    async get(key, load) {
+      const loadOne = async () => {
+        const value = await load();
+        return new Map(value === undefined ? [] : [[key, value]]);
+      };
+      return (await getMany([key], loadOne)).get(key);
+    },
+    async invalidate(keys) {
+      count.invalidated(keys.length);
+      drop(keys);
+      await shared?.remove(keys);
+      // Whoever read Redis meanwhile may have read what was about to go.
+      drop(keys);
+    },
+    async invalidateAll() {
+      count.invalidated(1);
+      forgetLocal();
+      await shared?.removeAll();
+      forgetLocal();
+    },
+    forgetLocal,
+    trustLocalWhile(condition) {
+      isLocalTrusted = condition;
+    },
+  };
+}
+
+/** Undefined also if the bytes are no such message: then they are of another version, and loaded anew. */
+function decode<Desc extends DescMessage>(
+  schema: Desc,
+  payload: Uint8Array | undefined,
+): MessageShape<Desc> | undefined {
+  if (payload === undefined) return undefined;
+  try {
+    return fromBinary(schema, payload);
+  } catch {
+    return undefined;
+  }
+}

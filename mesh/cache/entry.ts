@@ -1,0 +1,23 @@
+/** A value as it lies in Redis; undefined is the knowledge that there is none. */
+export interface SharedEntry {
+  readonly payload: Uint8Array | undefined;
+  /** Epoch ms until which it is as good as loaded anew. */
+  readonly freshUntilMs: number;
+}
+
+const colon = 0x3a;
+
+/** "V" (a value) or "N" (there is none), the cache's epoch, when it ceases to be fresh, the value: `V<epoch>:<ms>:<bytes>`. */
+export function encodeEntry({ payload, freshUntilMs }: SharedEntry, epoch: string): Buffer {
+  const head = Buffer.from(`${payload === undefined ? "N" : "V"}${epoch}:${Math.round(freshUntilMs)}:`);
+  return payload === undefined ? head : Buffer.concat([head, payload]);
+}
+
+/** Undefined if it is no entry of this epoch. */
+export function readEntry(raw: Buffer, epoch: string): SharedEntry | undefined {
+  const start = 2 + epoch.length;
+  const end = raw.indexOf(colon, start);
+  const freshUntilMs = Number(raw.toString("latin1", start, end));
+  if (end < 0 || !Number.isFinite(freshUntilMs)) return undefined;
+  return { payload: raw[0] === 0x56 ? raw.subarray(end + 1) : undefined, freshUntilMs };
+}

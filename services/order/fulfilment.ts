@@ -1,0 +1,59 @@
+import { decide, type Order } from "./domain.ts";
+import { type OrderUnit, orderNotFound } from "./usecases.ts";
+
+export interface FulfilmentDeps {
+  readonly orders: {
+    /** Runs work in one transaction. */
+    change<T>(work: (unit: OrderUnit) => Promise<T>): Promise<T>;
+  };
+  /** Makes what the change left to do begin at once. */
+  readonly wakeSagas: () => void;
+}
+
+/**
+ * Cancels a customer's own order: what is authorized is given back by payment, what is held or sold by inventory. An order that
+ * is cancelled already, whatever for, is returned as it is.
+ *
+ * @throws ConnectError NOT_FOUND also for another customer's; FAILED_PRECONDITION once it is SHIPPED
+ */
+export async function cancelOrder(
+  deps: FulfilmentDeps,
+  input: { readonly orderId: string; readonly userId: string },
+): Promise<Order> {
+  const cancelled = await deps.orders.change(async (unit) => {
+    const order = await unit.load(input.orderId);
+    if (order === undefined || order.userId !== input.userId) throw orderNotFound(input.orderId);
+    if (order.state === "CANCELLED") return order;
+    return await unit.append(order, decide(order, { type: "customerCancelled" }));
+  });
+  deps.wakeSagas();
+  return cancelled;
+}
+
+/**
+ * The parcel has left, of whichever customer. Again with the same number is answered as before.
+ *
+ * @throws ConnectError NOT_FOUND; FAILED_PRECONDITION if it is not PAID, or has left with another number
+ */
+export async function shipOrder(
+  deps: FulfilmentDeps,
+  input: { readonly orderId: string; readonly trackingNumber: string },
+): Promise<Order> {
+  const { orderId, trackingNumber } = input;
+  return await deps.orders.change(async (unit) => {
+    const order = await unit.load(orderId);
+    if (order === undefined) throw orderNotFound(orderId);
+    if (order.trackingNumber !== "" && order.trackingNumber === trackingNumber) return order;
+    return await unit.append(order, decide(order, { type: "shipped", trackingNumber }));
+  });
+}
+
+/** The parcel has arrived. Again is answered as before. @throws ConnectError NOT_FOUND; FAILED_PRECONDITION if it is not SHIPPED */
+export async function deliverOrder(deps: FulfilmentDeps, orderId: string): Promise<Order> {
+  return await deps.orders.change(async (unit) => {
+    const order = await unit.load(orderId);
+    if (order === undefined) throw orderNotFound(orderId);
+    if (order.state === "DELIVERED") return order;
+    return await unit.append(order, decide(order, { type: "delivered" }));
+  });
+}
