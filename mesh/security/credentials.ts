@@ -4,10 +4,13 @@ import { join } from "node:path";
 import type { PeerCertificate } from "node:tls";
 import { type ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "../telemetry/logger.ts";
-import { spiffeId, spiffeIdOf, spiffeIdOfPem } from "./spiffe.ts";
+import { serviceNameOf, spiffeId, spiffeIdOf, spiffeIdOfPem } from "./spiffe.ts";
 
 export interface CredentialsOptions {
-  /** Folder with ca.pem, cert.pem and key.pem. */
+  /**
+   * Folder with ca.pem (one authority, or several while one takes over from another), cert.pem (the certificate, and
+   * those between it and the authority if there are any) and key.pem.
+   */
   readonly directory: string;
   /** The SPIFFE trust domain of the mesh: "weft.local". */
   readonly trustDomain: string;
@@ -49,6 +52,9 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
   let current = await readIdentity(directory);
   const ownId = spiffeIdOfPem(current.certificate);
   if (ownId === undefined) throw new Error(`${join(directory, "cert.pem")} names no SPIFFE id (one URI in its SAN)`);
+  if (serviceNameOf(trustDomain, ownId) === undefined) {
+    throw new Error(`${join(directory, "cert.pem")} is for ${ownId}, not of the trust domain ${trustDomain}`);
+  }
   const caListeners = new Set<CaListener>();
   const identityListeners = new Set<IdentityListener>();
 
@@ -67,7 +73,7 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
     removeIdentityCertificateListener: (listener) => void identityListeners.delete(listener),
   };
 
-  const reload = async (): Promise<void> => {
+  const load = async (): Promise<void> => {
     const next = await readIdentity(directory);
     if (sameIdentity(current, next)) return;
     if (spiffeIdOfPem(next.certificate) !== ownId) throw new Error(`${directory} now holds another service's identity`);
@@ -75,6 +81,13 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
     for (const listener of caListeners) listener(next);
     for (const listener of identityListeners) listener(next);
     logger?.info("certificate replaced", { spiffe_id: ownId });
+  };
+  // One after the other: of two at a time, the one that has read the older files could come last.
+  let loading = Promise.resolve();
+  const reload = (): Promise<void> => {
+    const loaded = loading.then(load);
+    loading = loaded.catch(() => undefined);
+    return loaded;
   };
   const timer = setInterval(() => {
     reload().catch((error: unknown) => logger?.error("new certificate refused, the old one stays in use", { error }));
@@ -101,25 +114,37 @@ async function readIdentity(directory: string): Promise<Identity> {
     ["ca.pem", "cert.pem", "key.pem"].map((file) => readFile(join(directory, file))),
   );
   if (!caCertificate || !certificate || !privateKey) throw new Error(`${directory}: three files were expected`);
-  const ca = parseCertificate(join(directory, "ca.pem"), caCertificate);
-  const own = parseCertificate(join(directory, "cert.pem"), certificate);
-  if (!own.checkPrivateKey(createPrivateKey(privateKey))) {
+  const authorities = parseCertificates(join(directory, "ca.pem"), caCertificate);
+  const file = join(directory, "cert.pem");
+  const chain = parseCertificates(file, certificate);
+  if (!chain[0]?.checkPrivateKey(createPrivateKey(privateKey))) {
     throw new Error(`${join(directory, "key.pem")} is not the key of cert.pem`);
   }
-  if (!own.checkIssued(ca) || !own.verify(ca.publicKey)) {
-    throw new Error(`${join(directory, "cert.pem")} was not issued by ca.pem`);
-  }
-  if (own.validToDate.getTime() < Date.now()) {
-    throw new Error(`${join(directory, "cert.pem")} ran out at ${own.validTo}`);
+  if (!isIssuedBy(authorities, chain)) throw new Error(`${file} was not issued by ca.pem`);
+  const now = Date.now();
+  for (const { validFromDate, validToDate, validFrom, validTo } of chain) {
+    if (validFromDate.getTime() > now) throw new Error(`${file} is not valid before ${validFrom}`);
+    if (validToDate.getTime() < now) throw new Error(`${file} ran out at ${validTo}`);
   }
   return { caCertificate, certificate, privateKey };
 }
 
-function parseCertificate(file: string, pem: Buffer): X509Certificate {
+/** Whether each certificate of a chain was issued by the next, and the last by one of the authorities. */
+function isIssuedBy(authorities: readonly X509Certificate[], chain: readonly X509Certificate[]): boolean {
+  return chain.every((certificate, index) => {
+    const next = chain[index + 1];
+    const issuers = next ? [next] : authorities;
+    return issuers.some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
+  });
+}
+
+function parseCertificates(file: string, pem: Buffer): X509Certificate[] {
+  const blocks = pem.toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new Error(`${file} holds no PEM certificate`);
   try {
-    return new X509Certificate(pem);
+    return blocks.map((block) => new X509Certificate(block));
   } catch (cause) {
-    throw new Error(`${file} holds no PEM certificate`, { cause });
+    throw new Error(`${file} holds what is no certificate`, { cause });
   }
 }
 

@@ -52,11 +52,12 @@ export function loadMeshConfig(env: Env): MeshConfig {
 function readEndpoints(env: Env): ReadonlyMap<string, readonly string[]> {
   const endpoints = new Map<string, readonly string[]>();
   for (const entry of readList(env, "WEFT_ENDPOINTS")) {
-    const [name, addresses] = entry.split("=");
-    if (!name || !addresses) {
+    const [name, addresses, ...rest] = entry.split("=");
+    if (!name || !addresses || rest.length > 0) {
       throw new SettingError(`WEFT_ENDPOINTS: "${entry}" is not name=host:port or name=host:port|host:port`);
     }
     const parsed = addresses.split("|").map((address) => formatAddress(parseAddress("WEFT_ENDPOINTS", address)));
+    if (endpoints.has(name)) throw new SettingError(`WEFT_ENDPOINTS names ${name} twice: join its addresses with |`);
     endpoints.set(name, parsed);
   }
   return endpoints;

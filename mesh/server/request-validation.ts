@@ -4,6 +4,9 @@ import { createValidator, type Validator } from "@bufbuild/protovalidate";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "../contract/errors.ts";
 
+/** Violations that are told of one message: a long list of wrong things must still find room in trailers. */
+const violationsMax = 16;
+
 /** Checks a message against the rules in its contract. @throws ConnectError INVALID_ARGUMENT naming each field */
 export type RequestValidation = <Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>) => void;
 
@@ -21,12 +24,12 @@ function validate<Desc extends DescMessage>(validator: Validator, schema: Desc, 
   const result = validator.validate(schema, message);
   if (result.kind === "valid") return;
   if (result.kind === "error") throw result.error;
-  const violations = result.violations.map((violation) => ({
+  const violations = result.violations.slice(0, violationsMax).map((violation) => ({
     field: pathToString(violation.field),
     description: violation.message,
   }));
-  const text = violations
-    .map(({ field, description }) => (field ? `${field}: ${description}` : description))
-    .join("; ");
-  throw rpcError(Code.InvalidArgument, text, { reason: "INVALID_FIELD", violations });
+  const text = violations.map(({ field, description }) => (field ? `${field}: ${description}` : description));
+  const more = result.violations.length - violations.length;
+  if (more > 0) text.push(`and ${more} more`);
+  throw rpcError(Code.InvalidArgument, text.join("; "), { reason: "INVALID_FIELD", violations });
 }

@@ -46,7 +46,8 @@ export const ServicePolicySchema: GenMessage<ServicePolicy> = /*@__PURE__*/
 export type MethodPolicy = Message<"weft.v1.MethodPolicy"> & {
   /**
    * Deadline of a call, retries included. A caller may ask for less, never for more. Above 0, at most 5 minutes for a
-   * unary method. A streaming method without one lives as long as its caller wants.
+   * unary method. A streaming method without one lives as long as its caller and its connection do: the latter is
+   * replaced, so expect UNAVAILABLE after 5 to 11 minutes and call again.
    *
    * @generated from field: google.protobuf.Duration timeout = 1;
    */
