@@ -75,7 +75,15 @@ describe.each(["multi", "single"] as const)("the shop, topology %s", (topology) 
         timeout: 10_000,
       })
       .toEqual([
-        ...["analytics", "cart", "catalog", "edge", "inventory", "notification", "order", "payment", "recommendation"],
+        "analytics",
+        "cart",
+        "catalog",
+        "edge",
+        "inventory",
+        "notification",
+        "order",
+        "payment",
+        "recommendation",
       ]);
     const kinds = new Set((await shop.spans(traceId)).map(({ kind }) => kind));
     expect([...kinds].sort()).toEqual(expect.arrayContaining(["client", "consumer", "producer", "server"]));
