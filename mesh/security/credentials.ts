@@ -32,6 +32,13 @@ export interface Credentials extends AsyncDisposable {
   reload(): Promise<void>;
 }
 
+/**
+ * What a server bears of a connection. A peer may reset so many streams at once, and then a second: above its own 33 a
+ * second Node ends the connection and every call on it (rapid reset, CVE-2023-44487); but our peers have shown who they
+ * are, and one that serves impatient people passes on each call that they cancel. Who has not shown it in 10 s is cut.
+ */
+const connectionLimits = { streamResetBurst: 20_000, streamResetRate: 10_000, handshakeTimeout: 10_000 };
+
 interface Identity {
   readonly caCertificate: Buffer;
   readonly certificate: Buffer;
@@ -98,7 +105,12 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
     trustDomain,
     id: ownId,
     reload,
-    forServer: () => experimental.createCertificateProviderServerCredentials(provider, provider, true),
+    forServer() {
+      const server = experimental.createCertificateProviderServerCredentials(provider, provider, true);
+      // grpc-js hands these to Node with the rest, and has no way of its own to say them.
+      Object.assign(server._getConstructorOptions() ?? {}, connectionLimits);
+      return server;
+    },
     forClient: (service) =>
       experimental.createCertificateProviderChannelCredentials(provider, provider, {
         checkServerIdentity: (_host, certificate) => checkServer(spiffeId(trustDomain, service), certificate),
