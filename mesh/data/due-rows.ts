@@ -170,7 +170,11 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
     lease() {
       if (leased >= leasedMax) {
         const message = `${name}: this instance works on ${leasedMax} rows (leasedMax) already`;
-        throw rpcError(Code.ResourceExhausted, message, { reason: "TOO_MUCH_UNDER_WAY", retryDelayMs: 500 });
+        throw rpcError(Code.ResourceExhausted, message, {
+          reason: "TOO_MUCH_UNDER_WAY",
+          domain: "weft",
+          retryDelayMs: 500,
+        });
       }
       const { traceparent = null } = telemetry.inject();
       return { owner, until: leaseEnd(), dueAt: new Date(clock.now()), traceparent };

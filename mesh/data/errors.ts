@@ -42,6 +42,7 @@ export function mapDriverError(error: unknown, statement: string): unknown {
 export function databaseUnavailable(statement: string, cause?: unknown): ConnectError {
   return rpcError(Code.Unavailable, `${statement}: the database is not available`, {
     reason: unavailableReason,
+    domain: "weft",
     ...(cause !== undefined && { cause }),
   });
 }
@@ -50,6 +51,7 @@ export function databaseUnavailable(statement: string, cause?: unknown): Connect
 export function poolExhausted(message: string, limit: string, cause?: unknown): ConnectError {
   return rpcError(Code.ResourceExhausted, `${message} (${limit})`, {
     reason: exhaustedReason,
+    domain: "weft",
     metadata: { limit },
     ...(cause !== undefined && { cause }),
   });

@@ -34,7 +34,7 @@ export async function retryConflicts<T>(name: string, random: Random, work: () =
       if (!isConflict(error)) throw error;
       if (attempt >= conflictAttemptsMax) {
         const message = `${name}: still in conflict with other transactions after ${attempt} attempts (conflictAttemptsMax)`;
-        throw rpcError(Code.Aborted, message, { reason: "TRANSACTION_CONFLICT", cause: error });
+        throw rpcError(Code.Aborted, message, { reason: "TRANSACTION_CONFLICT", domain: "weft", cause: error });
       }
       await pause(random() * conflictBackoffMs * 2 ** attempt, undefined, { signal: currentSignal() }).catch(() => {});
       throwIfCallIsOver();

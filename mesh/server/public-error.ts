@@ -1,20 +1,26 @@
 import { createRegistry, fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { file_google_rpc_error_details, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, file_google_rpc_error_details, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 
 const knownDetails = createRegistry(file_google_rpc_error_details);
 
 /**
  * What somebody outside may see of an error. What is the caller's or the domain's fault passes with its details; of what
- * broke inside only an id is told, with which we find it in our logs and traces.
+ * broke inside, or was too much for a part of it, only an id is told, with which we find it in our logs and traces.
  */
 export function publicError(error: ConnectError, requestId: string): ConnectError {
-  const visible = new ConnectError(publicMessage(error, requestId), error.code);
-  visible.details = isOurs(error.code)
+  const message = innerMessages[error.code] ?? (isOfTheMesh(error) ? meshMessages[error.code] : undefined);
+  const visible = new ConnectError(message ? `${message} (request id ${requestId})` : error.rawMessage, error.code);
+  visible.details = message
     ? error.findDetails(RetryInfoSchema).map((value) => ({ desc: RetryInfoSchema, value }))
     : error.details.map(legible);
   visible.metadata.set("x-request-id", requestId);
   return visible;
+}
+
+/** Whether the mesh itself says it: a full pool names a statement, a bound its setting. */
+function isOfTheMesh(error: ConnectError): boolean {
+  return error.findDetails(ErrorInfoSchema)[0]?.domain === "weft";
 }
 
 /** A detail that came from an inner service, decoded: Connect then writes it as JSON too, which a person can read. */
@@ -28,11 +34,7 @@ function legible(detail: ConnectError["details"][number]): ConnectError["details
   }
 }
 
-function isOurs(code: Code): boolean {
-  return publicMessages[code] !== undefined;
-}
-
-const publicMessages: Partial<Record<Code, string>> = {
+const innerMessages: Partial<Record<Code, string>> = {
   [Code.Internal]: "internal error",
   [Code.Unknown]: "internal error",
   [Code.DataLoss]: "internal error",
@@ -41,7 +43,7 @@ const publicMessages: Partial<Record<Code, string>> = {
   [Code.DeadlineExceeded]: "this took too long, please try again",
 };
 
-function publicMessage(error: ConnectError, requestId: string): string {
-  const message = publicMessages[error.code];
-  return message === undefined ? error.rawMessage : `${message} (request id ${requestId})`;
-}
+const meshMessages: Partial<Record<Code, string>> = {
+  [Code.ResourceExhausted]: "too busy at this moment, please try again",
+  [Code.Aborted]: "something else was changed at the same time, please try again",
+};
