@@ -119,7 +119,7 @@ function streamHandler(route: Route, options: GrpcServerOptions): handleBidiStre
   const { pipeline } = options;
   return (call) => {
     const incoming = incomingCall(route, call, options);
-    cancelOn(call, incoming);
+    const unlink = cancelOn(call, incoming);
     let own: CallHandlerContext | undefined;
     let header: Metadata | undefined;
     const outputs = pipeline.stream(incoming, readInputs(route, call), (inputs, context) => {
@@ -132,6 +132,7 @@ function streamHandler(route: Route, options: GrpcServerOptions): handleBidiStre
     });
     const write = async (): Promise<void> => {
       await writeOutputs(call, outputs, () => header, incoming.cancel);
+      unlink();
       call.end(metadataOf(own?.sentTrailer));
     };
     write().catch((error: unknown) => {

@@ -15,11 +15,11 @@ import { malformed } from "./malformed.ts";
 import { publicError } from "./public-error.ts";
 import type { Route } from "./routes.ts";
 
-/** What becomes known of a call from outside while connect-node handles it. */
+/** What becomes known of a call from outside while Connect handles it. */
 export interface PublicCall {
   /** Under which logs and traces know the call; undefined until it has entered the pipeline. */
   requestId?: string;
-  /** Aborted by connect-node with the error that it answers. */
+  /** Aborted by Connect with the error that it answers. */
   signal?: AbortSignal;
   /** What to answer instead. */
   answer?: ConnectError;
@@ -38,12 +38,16 @@ export function watchRequest({ values, signal }: HandlerContext): void {
 }
 
 /**
- * Corrects what connect-node answers by itself, outside of the pipeline. A message that cannot be decoded it calls an
+ * A router's handlers, corrected where they answer by themselves, outside of the pipeline. A message that cannot be decoded it calls an
  * internal error of ours, with the decoder's words; an answer that cannot be encoded it shows to the caller and to
  * nobody else. The right answer is written in the caller's own protocol by the same handlers of Connect: by their gate,
  * which ends a call before its body is read.
  */
-export function correctProtocolErrors(router: ConnectRouter, routes: ReadonlyMap<string, Route>, logger: Logger): void {
+export function correctedHandlers(
+  router: ConnectRouter,
+  routes: ReadonlyMap<string, Route>,
+  logger: Logger,
+): UniversalHandler[] {
   const answering = createConnectRouter({
     requestGate: ({ values }) => {
       throw values.get(publicCallKey).answer;
@@ -51,10 +55,7 @@ export function correctProtocolErrors(router: ConnectRouter, routes: ReadonlyMap
   });
   mountRoutes(answering, routes);
   const answerers = new Map(answering.handlers.map((handler) => [handler.requestPath, handler]));
-  for (const [index, handler] of router.handlers.entries()) {
-    const answerer = answerers.get(handler.requestPath);
-    if (answerer) router.handlers[index] = corrected(handler, answerer, logger);
-  }
+  return router.handlers.map((handler) => corrected(handler, answerers.get(handler.requestPath) ?? handler, logger));
 }
 
 /** Mounts collected routes on another router. */

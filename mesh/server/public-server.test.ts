@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { Code } from "@connectrpc/connect";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { currentCall } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import { echoRoutes } from "../testing/echo.ts";
@@ -233,6 +234,26 @@ test("a caller who goes away cancels the handler", async () => {
   abort.abort();
   await call;
   await expect.poll(() => signal?.aborted).toBe(true);
+});
+
+test("a caller who leaves in the middle of an answer is nobody's error", async () => {
+  const printed = vi.spyOn(console, "error");
+  await start({
+    async *repeat({ text }) {
+      for (;;) yield { text: text.repeat(50_000) };
+    },
+  });
+  const body = framed(Buffer.from('{"text":"x"}'));
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write("POST /weft.echo.v1.EchoService/Repeat HTTP/1.1\r\nHost: edge\r\n");
+  socket.write(`Content-Type: application/connect+json\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  await once(socket, "data");
+  socket.resetAndDestroy();
+  await expect.poll(() => world.logs.map(({ code }) => code)).toContain("CANCELLED");
+  await expect.poll(() => world.logs.map(({ message }) => message)).toContain("an answer was not delivered");
+  expect(printed).not.toHaveBeenCalled();
+  expect(world.logs.filter(({ level }) => level !== "debug" && level !== "info")).toEqual([]);
 });
 
 test("only the pages of known origins may call", async () => {

@@ -1,13 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { EndUser } from "../context/call-context.ts";
 import { listen } from "../contract/listen.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createConnectHandler } from "./connect-handler.ts";
 import { answerCors } from "./cors.ts";
 import { createServerPipeline } from "./pipeline.ts";
-import { correctProtocolErrors, mountRoutes, publicContextValues, watchRequest } from "./protocol-errors.ts";
 import { createPublicPipeline } from "./public-pipeline.ts";
 import { createRequestValidation } from "./request-validation.ts";
 import { collectRoutes } from "./routes.ts";
@@ -46,8 +45,10 @@ export interface PublicServerOptions {
 }
 
 /**
- * Serves methods to the outside: Connect, gRPC-Web and JSON over HTTP/1.1 by connect-node, which only speaks the
- * protocols; its calls go through the same pipeline as everybody's.
+ * Serves methods to the outside: Connect, gRPC-Web and JSON over HTTP/1.1 by Connect's handlers, which only speak the
+ * protocols; their calls go through the same pipeline as everybody's.
+ *
+ * @throws ContractError if an option makes no sense; Error naming the address that is taken
  */
 export async function servePublic(options: PublicServerOptions): Promise<RunningServer> {
   const { telemetry } = options;
@@ -56,20 +57,17 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
   const pipeline = createServerPipeline({ telemetry, validate });
   let draining = false;
   const ready = (): boolean => !draining && (options.ready?.() ?? true);
-  const handler = connectNodeAdapter({
-    routes(router) {
-      mountRoutes(router, routes);
-      correctProtocolErrors(router, routes, telemetry.logger);
+  const handle = createConnectHandler(
+    routes,
+    {
+      interceptors: [createPublicPipeline({ pipeline, routes, authenticate: options.authenticate })],
+      readMaxBytes: limits.messageBytesMax,
+      writeMaxBytes: 4 * limits.messageBytesMax,
+      maxTimeoutMs: limits.timeoutMsMax,
+      jsonOptions,
     },
-    contextValues: publicContextValues,
-    requestGate: watchRequest,
-    interceptors: [createPublicPipeline({ pipeline, routes, authenticate: options.authenticate })],
-    readMaxBytes: limits.messageBytesMax,
-    writeMaxBytes: 4 * limits.messageBytesMax,
-    maxTimeoutMs: limits.timeoutMsMax,
-    jsonOptions,
-    fallback: (request, response) => answerOther(request as IncomingMessage, response as ServerResponse, ready),
-  });
+    telemetry.logger,
+  );
   const origins = new Set(options.corsOrigins);
   const { headersTimeoutMs, requestTimeoutMs, timeoutsCheckedEachMs } = limits;
   const server = createServer(
@@ -83,9 +81,8 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
     (request, response) => {
       if (answerCors(origins, request, response)) return;
       try {
-        handler(request, response);
+        if (!handle(request, response)) answerOther(request, response, ready);
       } catch {
-        // connect-node makes a URL of path and Host before anything else, and throws if that cannot be done.
         answer(response, 400, "invalid_argument", "the request's path and Host make no URL");
       }
     },

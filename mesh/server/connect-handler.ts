@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type ConnectRouterOptions, createConnectRouter } from "@connectrpc/connect";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { Logger } from "../telemetry/logger.ts";
+import { correctedHandlers, mountRoutes, publicContextValues, watchRequest } from "./protocol-errors.ts";
+import type { Route } from "./routes.ts";
+
+/** Answers a request for a method; false if its path names none. @throws Error if path and Host make no URL */
+export type ConnectHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/**
+ * Creates what speaks Connect's protocols over Node's HTTP. connect-node has an adapter that does the same; it writes each
+ * caller who leaves to the console, as an internal error.
+ */
+export function createConnectHandler(
+  routes: ReadonlyMap<string, Route>,
+  options: ConnectRouterOptions,
+  logger: Logger,
+): ConnectHandler {
+  const router = createConnectRouter({
+    ...options,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    requestGate: watchRequest,
+  });
+  mountRoutes(router, routes);
+  const handlers = new Map(
+    correctedHandlers(router, routes, logger).map((handler) => [handler.requestPath, handler] as const),
+  );
+  return (request, response) => {
+    const handler = handlers.get(request.url?.split("?", 1)[0] ?? "");
+    if (handler === undefined) return false;
+    const received = universalRequestFromNodeRequest(request, response, undefined, publicContextValues());
+    handler(received)
+      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .catch((error: unknown) => {
+        logger.debug("an answer was not delivered", { method: handler.requestPath, error });
+        response.destroy();
+      });
+    return true;
+  };
+}
