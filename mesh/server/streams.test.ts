@@ -179,7 +179,7 @@ describe.each(["grpc", "in-process"] as const)("a stream over %s", (way) => {
         }
       },
     });
-    const messages = echo.repeat({ text: "x" }, { timeoutMs: 300 })[Symbol.asyncIterator]();
+    const messages = echo.repeat({ text: "x" }, { timeoutMs: 2_000 })[Symbol.asyncIterator]();
     await messages.next();
     expect(await ended.promise).toMatchObject({ code: Code.DeadlineExceeded });
     await expect.poll(() => world.logs.map(({ code }) => code)).toContain("DEADLINE_EXCEEDED");
