@@ -51,6 +51,10 @@ gen: $(INSTALLED) ## Regenerate gen/ and mesh/gen/ from proto/
 	@buf generate
 	@buf generate --template mesh/buf.gen.yaml
 
+.PHONY: release-image
+release-image: $(INSTALLED) ## Renew what breaking changes are measured against; when a release is cut
+	@node tools/check/release-image.ts
+
 .PHONY: format
 format: $(INSTALLED) ## Format code and contracts, mend what the linter can
 	@biome check --write .
