@@ -13,10 +13,19 @@ function place(customer: Customer, paymentMethod = "tok_visa") {
   return customer.orders.placeOrder({ idempotencyKey: randomUUID(), lines, paymentMethod });
 }
 
+/** Places orders, four at a time: twenty at once would measure how fast the machine is. */
 async function placeMany(customer: Customer, count: number): Promise<string[]> {
-  const answers = await Promise.all(Array.from({ length: count }, () => place(customer)));
-  for (const { order } of answers) expect(order?.state).toBe(OrderState.CONFIRMED);
-  return answers.map(({ order }) => order?.orderId ?? "");
+  const orderIds: string[] = [];
+  while (orderIds.length < count) {
+    const answers = await Promise.all(
+      Array.from({ length: Math.min(4, count - orderIds.length) }, () => place(customer)),
+    );
+    for (const { order } of answers) {
+      expect(order?.state).toBe(OrderState.CONFIRMED);
+      orderIds.push(order?.orderId ?? "");
+    }
+  }
+  return orderIds;
 }
 
 describe("when a part of the shop is away", () => {
