@@ -33,7 +33,8 @@ logs: $(INSTALLED) ## Follow the logs of everything in the stack
 
 .PHONY: test
 test: $(INSTALLED) ## All tests, on engines of their own; ONLY=path for some
-	@vitest run $(ONLY)
+	@vitest run --project parts $(if $(ONLY),--passWithNoTests) $(ONLY)
+	@vitest run --project 'end to end' $(if $(ONLY),--passWithNoTests) $(ONLY)
 
 .PHONY: check
 check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes, docs, gen is fresh

@@ -16,13 +16,12 @@ export default defineConfig({
           name: "parts",
           include: ["{mesh,services,tools}/**/*.test.ts"],
           exclude: ["**/node_modules/**", endToEnd],
-          sequence: { groupOrder: 0 },
         },
       },
       {
-        // A whole shop each, so one after the other, and after the rest: two cores carry no more.
+        // A whole shop each, so one after the other; make test runs them after the rest: two cores carry no more.
         extends: true,
-        test: { name: "end to end", include: [endToEnd], fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: { name: "end to end", include: [endToEnd], fileParallelism: false },
       },
     ],
   },
