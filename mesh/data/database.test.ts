@@ -130,9 +130,10 @@ test("a database that is away is UNAVAILABLE", async () => {
 test("a connection that the server has killed is UNAVAILABLE, the next statement gets another", async () => {
   await using own = at.open({ poolSize: 1 });
   const [row] = await own.query<{ id: string }>("test.connection", "SELECT CONNECTION_ID() AS id");
-  const sleeping = sleep(own, 5);
+  // Expected before the kill: it may fail before the kill is answered.
+  const killed = expect(sleep(own, 5)).rejects.toMatchObject({ code: Code.Unavailable });
   await database.execute("test.kill", `KILL CONNECTION ${Number(row?.id)}`);
-  await expect(sleeping).rejects.toMatchObject({ code: Code.Unavailable });
+  await killed;
   expect(await sleep(own, 0)).toHaveLength(1);
 });
 
