@@ -39,6 +39,7 @@ test: $(INSTALLED) ## All tests, on engines of their own; ONLY=path for some
 .PHONY: check
 check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes, docs, gen is fresh
 	@tsc -p .
+	@tsc -p services/edge/storefront
 	@biome check --error-on-warnings .
 	@buf lint
 	@buf format --diff --exit-code

@@ -22,6 +22,7 @@ export interface CallContext {
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
   /** IP address of the caller outside, as far as our own proxies vouch for it. Known at the public edge only. */
+  readonly clientAddress?: string | undefined;
   /** Set while withFallback() runs: what it does without the answer of a call made here. */
   readonly fallback?: FallbackScope | undefined;
   /** OpenTelemetry's context: the current span. */
@@ -100,6 +101,7 @@ class DerivedContext implements CallContext {
   readonly deadlineMs: number;
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
+  readonly clientAddress: string | undefined;
   readonly fallback: FallbackScope | undefined;
   readonly otel: Context;
   readonly #base: CallContext | undefined;
@@ -110,6 +112,7 @@ class DerivedContext implements CallContext {
     this.deadlineMs = changes.deadlineMs ?? base?.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.peer = "peer" in changes ? changes.peer : base?.peer;
     this.endUser = "endUser" in changes ? changes.endUser : base?.endUser;
+    this.clientAddress = changes.clientAddress ?? base?.clientAddress;
     this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
     this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
     this.#base = base;

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { cors } from "@connectrpc/connect";
+import type { HttpRequest, HttpResponse } from "./public-page.ts";
 
 const preflightMaxAgeSeconds = 7_200;
 const allowedHeaders = [...cors.allowedHeaders, "Authorization", "Traceparent"].join(", ");
@@ -10,7 +10,7 @@ const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");
  *
  * @returns true if the request is answered
  */
-export function answerCors(origins: ReadonlySet<string>, request: IncomingMessage, response: ServerResponse): boolean {
+export function answerCors(origins: ReadonlySet<string>, request: HttpRequest, response: HttpResponse): boolean {
   const { origin } = request.headers;
   const preflight = request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
   // Of an answer to nobody's page too: a cache must not hand it to a page.
@@ -26,6 +26,7 @@ export function answerCors(origins: ReadonlySet<string>, request: IncomingMessag
     response.setHeader("Access-Control-Allow-Headers", allowedHeaders);
     response.setHeader("Access-Control-Max-Age", preflightMaxAgeSeconds);
   }
-  response.writeHead(allowed ? 204 : 403).end();
+  response.statusCode = allowed ? 204 : 403;
+  response.end();
   return true;
 }

@@ -3,9 +3,9 @@ import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "@weft/mesh/telemetry";
 import { AccountService } from "../../gen/shop/api/v1/account_pb.ts";
 import { CatalogService, type ProductSchema } from "../../gen/shop/api/v1/catalog_pb.ts";
-import { type OrderSchema, OrderService, OrderState, type OrderSummarySchema } from "../../gen/shop/api/v1/order_pb.ts";
+import { type OrderSchema, OrderService, OrderState } from "../../gen/shop/api/v1/order_pb.ts";
 import type { Product } from "../../gen/shop/catalog/v1/catalog_pb.ts";
-import { OrderState as InnerOrderState, type Order, type OrderSummary } from "../../gen/shop/order/v1/order_pb.ts";
+import { OrderState as InnerOrderState, type Order } from "../../gen/shop/order/v1/order_pb.ts";
 import { type Clients, findAvailable } from "./clients.ts";
 import { getProduct } from "./usecases.ts";
 
@@ -75,15 +75,6 @@ function orderService({ clients }: EdgeDeps): ServiceImpl<typeof OrderService> {
     async *watchOrder({ orderId }) {
       for await (const change of clients.orders.watchOrder({ orderId })) yield withOrder(change);
     },
-
-    async listOrders({ pageSize, pageToken }) {
-      const { orders, nextPageToken } = await clients.orders.listOrders({ pageSize, pageToken });
-      return { orders: orders.map(toOrderSummary), nextPageToken };
-    },
-
-    async cancelOrder({ orderId }) {
-      return withOrder(await clients.orders.cancelOrder({ orderId }));
-    },
   };
 }
 
@@ -97,14 +88,9 @@ function withOrder({ order }: { order?: Order | undefined }): { order?: MessageI
   return order === undefined ? {} : { order: toOrder(order) };
 }
 
-function toOrderSummary(order: OrderSummary): MessageInitShape<typeof OrderSummarySchema> {
-  const { orderId, state, total, itemCount, placedAt } = order;
-  return { orderId, state: toOrderState(state), ...(total && { total }), itemCount, ...(placedAt && { placedAt }) };
-}
-
 /** An order as its customer sees it. */
 export function toOrder(order: Order): MessageInitShape<typeof OrderSchema> {
-  const { orderId, total, cancelReason, paymentInstructions, trackingNumber } = order;
+  const { orderId, total, cancelReason, paymentInstructions } = order;
   return {
     orderId,
     state: toOrderState(order.state),
@@ -115,7 +101,6 @@ export function toOrder(order: Order): MessageInitShape<typeof OrderSchema> {
     ...(total && { total }),
     cancelReason,
     paymentInstructions,
-    trackingNumber,
     history: order.history.map(({ state, enteredAt }) => ({
       state: toOrderState(state),
       ...(enteredAt && { enteredAt }),
@@ -136,10 +121,6 @@ function toOrderState(state: InnerOrderState): OrderState {
       return OrderState.CONFIRMED;
     case InnerOrderState.PAID:
       return OrderState.PAID;
-    case InnerOrderState.SHIPPED:
-      return OrderState.SHIPPED;
-    case InnerOrderState.DELIVERED:
-      return OrderState.DELIVERED;
     case InnerOrderState.CANCELLED:
       return OrderState.CANCELLED;
     default:

@@ -77,6 +77,16 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
     allowed: ["../main.ts", "./neighbours.ts", "../../../gen/shop/user/v1/user_pb.ts", "../../../tools/dev/seed.ts"],
   },
   {
+    file: "services/edge/storefront/src/pages/home.ts",
+    forbidden: ["../../../main.ts", "../../../../catalog/domain.ts", "@weft/mesh/client"],
+    allowed: [
+      "../dom.ts",
+      "../../../../../gen/shop/api/v1/catalog_pb.ts",
+      "@weft/mesh/gen/google/rpc/error_details_pb.js",
+      "@connectrpc/connect-web",
+    ],
+  },
+  {
     file: "services/single.ts",
     forbidden: ["./order/domain.ts", "./order/store.ts", "../mesh/server/index.ts"],
     allowed: ["./order/main.ts", "./user/config.ts", "@weft/mesh/server"],

@@ -6,6 +6,7 @@ import { ENGINE_NAMES } from "./engines/engine.ts";
 import { createEngines, type Engines, type ExternalEngineUrls, prepareEngines } from "./engines/engines.ts";
 import { writeWhole } from "./processes/files.ts";
 import { type AddressBook, addressBook } from "./stack/address-book.ts";
+import { buildStorefront } from "./stack/build-storefront.ts";
 import { engineMember } from "./stack/engine-member.ts";
 import { DATABASE_PASSWORD, type Environment, SCHEMA_OWNERS, TRUST_DOMAIN } from "./stack/environment.ts";
 import { createMember, type Member, type MemberStatus } from "./stack/member.ts";
@@ -114,7 +115,7 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     await assertPortsFree(neededPorts(members));
     if (!options.engines) await prepareEngines(engines, say);
     await startTogether(engineMembers, say);
-    await prepare();
+    await Promise.all([prepare(), buildStorefront({ directory, base, cwd: REPOSITORY })]);
     await startTogether([...parties, ...services], say);
     const started = members.filter((each) => each.status().pid !== before.get(each.name)).map((each) => each.name);
     if (services.some((service) => started.includes(service.name)) || started.includes("mariadb")) {

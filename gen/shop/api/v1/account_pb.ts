@@ -5,8 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@weft/mesh/gen/buf/validate/validate_pb.js";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import { file_weft_v1_options } from "@weft/mesh/gen/weft/v1/options_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/api/v1/account.proto.
  */
 export const file_shop_api_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL2FwaS92MS9hY2NvdW50LnByb3RvEgtzaG9wLmFwaS52MSJ0Cg9SZWdpc3RlclJlcXVlc3QSHAoFZW1haWwYASABKAlCDYABAbpIB3IFGP4BYAESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAgYgAESIgoMZGlzcGxheV9uYW1lGAMgASgJQgyAAQG6SAZyBBABGGQiIwoQUmVnaXN0ZXJSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJIk0KDExvZ0luUmVxdWVzdBIcCgVlbWFpbBgBIAEoCUINgAEBukgHcgUQARj+ARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQARiAASJqCg1Mb2dJblJlc3BvbnNlEhkKDGFjY2Vzc190b2tlbhgBIAEoCUIDgAEBEi0KCmV4cGlyZXNfaW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHdXNlcl9pZBgDIAEoCTKjAQoOQWNjb3VudFNlcnZpY2USRwoIUmVnaXN0ZXISHC5zaG9wLmFwaS52MS5SZWdpc3RlclJlcXVlc3QaHS5zaG9wLmFwaS52MS5SZWdpc3RlclJlc3BvbnNlEj4KBUxvZ0luEhkuc2hvcC5hcGkudjEuTG9nSW5SZXF1ZXN0Ghouc2hvcC5hcGkudjEuTG9nSW5SZXNwb25zZRoIsuEYBAoCCAZiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL2FwaS92MS9hY2NvdW50LnByb3RvEgtzaG9wLmFwaS52MSJ0Cg9SZWdpc3RlclJlcXVlc3QSHAoFZW1haWwYASABKAlCDYABAbpIB3IFGP4BYAESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAgYgAESIgoMZGlzcGxheV9uYW1lGAMgASgJQgyAAQG6SAZyBBABGGQiIwoQUmVnaXN0ZXJSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJIk0KDExvZ0luUmVxdWVzdBIcCgVlbWFpbBgBIAEoCUINgAEBukgHcgUQARj+ARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQARiAASJqCg1Mb2dJblJlc3BvbnNlEhkKDGFjY2Vzc190b2tlbhgBIAEoCUIDgAEBEi0KCmV4cGlyZXNfaW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHdXNlcl9pZBgDIAEoCSITChFHZXRQcm9maWxlUmVxdWVzdCI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnNob3AuYXBpLnYxLlByb2ZpbGUifgoUVXBkYXRlUHJvZmlsZVJlcXVlc3QSLQoHcHJvZmlsZRgBIAEoCzIULnNob3AuYXBpLnYxLlByb2ZpbGVCBrpIA8gBARI3Cgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBrpIA8gBASI+ChVVcGRhdGVQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnNob3AuYXBpLnYxLlByb2ZpbGUi8AEKB1Byb2ZpbGUSEgoFZW1haWwYASABKAlCA4ABARIgCgxkaXNwbGF5X25hbWUYAiABKAlCCoABAbpIBHICGGQSMQoFcGhvbmUYAyABKAlCIoABAbpIHHIaMhheKFsrXVsxLTldWzAtOV17NiwxNH0pPyQSNAoKcHVzaF90b2tlbhgEIAEoCUIggAEBukgachgyFl5bQS1aYS16MC05Xy1dezAsMjAwfSQSFwoPbm90aWZ5X2J5X2VtYWlsGAUgASgIEhUKDW5vdGlmeV9ieV9zbXMYBiABKAgSFgoObm90aWZ5X2J5X3B1c2gYByABKAgy8AIKDkFjY291bnRTZXJ2aWNlEkcKCFJlZ2lzdGVyEhwuc2hvcC5hcGkudjEuUmVnaXN0ZXJSZXF1ZXN0Gh0uc2hvcC5hcGkudjEuUmVnaXN0ZXJSZXNwb25zZRI+CgVMb2dJbhIZLnNob3AuYXBpLnYxLkxvZ0luUmVxdWVzdBoaLnNob3AuYXBpLnYxLkxvZ0luUmVzcG9uc2USYAoKR2V0UHJvZmlsZRIeLnNob3AuYXBpLnYxLkdldFByb2ZpbGVSZXF1ZXN0Gh8uc2hvcC5hcGkudjEuR2V0UHJvZmlsZVJlc3BvbnNlIhGQAgGy4RgKGghjdXN0b21lchJpCg1VcGRhdGVQcm9maWxlEiEuc2hvcC5hcGkudjEuVXBkYXRlUHJvZmlsZVJlcXVlc3QaIi5zaG9wLmFwaS52MS5VcGRhdGVQcm9maWxlUmVzcG9uc2UiEZACArLhGAoaCGN1c3RvbWVyGgiy4RgECgIIBmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_weft_v1_options]);
 
 /**
  * @generated from message shop.api.v1.RegisterRequest
@@ -110,6 +110,130 @@ export const LogInResponseSchema: GenMessage<LogInResponse> = /*@__PURE__*/
   messageDesc(file_shop_api_v1_account, 3);
 
 /**
+ * @generated from message shop.api.v1.GetProfileRequest
+ */
+export type GetProfileRequest = Message<"shop.api.v1.GetProfileRequest"> & {
+};
+
+/**
+ * Describes the message shop.api.v1.GetProfileRequest.
+ * Use `create(GetProfileRequestSchema)` to create a new message.
+ */
+export const GetProfileRequestSchema: GenMessage<GetProfileRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_account, 4);
+
+/**
+ * @generated from message shop.api.v1.GetProfileResponse
+ */
+export type GetProfileResponse = Message<"shop.api.v1.GetProfileResponse"> & {
+  /**
+   * @generated from field: shop.api.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.GetProfileResponse.
+ * Use `create(GetProfileResponseSchema)` to create a new message.
+ */
+export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_account, 5);
+
+/**
+ * @generated from message shop.api.v1.UpdateProfileRequest
+ */
+export type UpdateProfileRequest = Message<"shop.api.v1.UpdateProfileRequest"> & {
+  /**
+   * @generated from field: shop.api.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+
+  /**
+   * Any of display_name, phone, push_token, notify_by_email, notify_by_sms, notify_by_push.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.UpdateProfileRequest.
+ * Use `create(UpdateProfileRequestSchema)` to create a new message.
+ */
+export const UpdateProfileRequestSchema: GenMessage<UpdateProfileRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_account, 6);
+
+/**
+ * @generated from message shop.api.v1.UpdateProfileResponse
+ */
+export type UpdateProfileResponse = Message<"shop.api.v1.UpdateProfileResponse"> & {
+  /**
+   * @generated from field: shop.api.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message shop.api.v1.UpdateProfileResponse.
+ * Use `create(UpdateProfileResponseSchema)` to create a new message.
+ */
+export const UpdateProfileResponseSchema: GenMessage<UpdateProfileResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_account, 7);
+
+/**
+ * What a customer has told of himself, and how he wants to be told of his orders.
+ *
+ * @generated from message shop.api.v1.Profile
+ */
+export type Profile = Message<"shop.api.v1.Profile"> & {
+  /**
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * E.164: "+4930123456"; empty if unknown.
+   *
+   * @generated from field: string phone = 3;
+   */
+  phone: string;
+
+  /**
+   * The device's address at the push gateway; empty if it has none.
+   *
+   * @generated from field: string push_token = 4;
+   */
+  pushToken: string;
+
+  /**
+   * @generated from field: bool notify_by_email = 5;
+   */
+  notifyByEmail: boolean;
+
+  /**
+   * @generated from field: bool notify_by_sms = 6;
+   */
+  notifyBySms: boolean;
+
+  /**
+   * @generated from field: bool notify_by_push = 7;
+   */
+  notifyByPush: boolean;
+};
+
+/**
+ * Describes the message shop.api.v1.Profile.
+ * Use `create(ProfileSchema)` to create a new message.
+ */
+export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_account, 8);
+
+/**
  * Accounts: open one, log in.
  *
  * @generated from service shop.api.v1.AccountService
@@ -134,6 +258,26 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof LogInRequestSchema;
     output: typeof LogInResponseSchema;
+  },
+  /**
+   * The customer's own profile.
+   *
+   * @generated from rpc shop.api.v1.AccountService.GetProfile
+   */
+  getProfile: {
+    methodKind: "unary";
+    input: typeof GetProfileRequestSchema;
+    output: typeof GetProfileResponseSchema;
+  },
+  /**
+   * Changes the fields of the customer's own profile that the mask names.
+   *
+   * @generated from rpc shop.api.v1.AccountService.UpdateProfile
+   */
+  updateProfile: {
+    methodKind: "unary";
+    input: typeof UpdateProfileRequestSchema;
+    output: typeof UpdateProfileResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_api_v1_account, 0);

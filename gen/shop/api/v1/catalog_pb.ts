@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/api/v1/catalog.proto.
  */
 export const file_shop_api_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL2FwaS92MS9jYXRhbG9nLnByb3RvEgtzaG9wLmFwaS52MSJRChNMaXN0UHJvZHVjdHNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEIlcKFExpc3RQcm9kdWN0c1Jlc3BvbnNlEiYKCHByb2R1Y3RzGAEgAygLMhQuc2hvcC5hcGkudjEuUHJvZHVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPwoRR2V0UHJvZHVjdFJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JCJhChJHZXRQcm9kdWN0UmVzcG9uc2USJQoHcHJvZHVjdBgBIAEoCzIULnNob3AuYXBpLnYxLlByb2R1Y3QSFgoJYXZhaWxhYmxlGAIgASgDSACIAQFCDAoKX2F2YWlsYWJsZSJdCgdQcm9kdWN0EgsKA3NrdRgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEiIKBXByaWNlGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5MsgBCg5DYXRhbG9nU2VydmljZRJYCgxMaXN0UHJvZHVjdHMSIC5zaG9wLmFwaS52MS5MaXN0UHJvZHVjdHNSZXF1ZXN0GiEuc2hvcC5hcGkudjEuTGlzdFByb2R1Y3RzUmVzcG9uc2UiA5ACARJSCgpHZXRQcm9kdWN0Eh4uc2hvcC5hcGkudjEuR2V0UHJvZHVjdFJlcXVlc3QaHy5zaG9wLmFwaS52MS5HZXRQcm9kdWN0UmVzcG9uc2UiA5ACARoIsuEYBAoCCANiBnByb3RvMw", [file_buf_validate_validate, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL2FwaS92MS9jYXRhbG9nLnByb3RvEgtzaG9wLmFwaS52MSJ9ChNMaXN0UHJvZHVjdHNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEEioKCGNhdGVnb3J5GAMgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDQwfSQiVwoUTGlzdFByb2R1Y3RzUmVzcG9uc2USJgoIcHJvZHVjdHMYASADKAsyFC5zaG9wLmFwaS52MS5Qcm9kdWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI/ChFHZXRQcm9kdWN0UmVxdWVzdBIqCgNza3UYASABKAlCHbpIGnIYMhZeW0EtWmEtejAtOS5fLV17MSw2NH0kImEKEkdldFByb2R1Y3RSZXNwb25zZRIlCgdwcm9kdWN0GAEgASgLMhQuc2hvcC5hcGkudjEuUHJvZHVjdBIWCglhdmFpbGFibGUYAiABKANIAIgBAUIMCgpfYXZhaWxhYmxlIm4KFVNlYXJjaFByb2R1Y3RzUmVxdWVzdBIZCgVxdWVyeRgBIAEoCUIKukgHcgUQARjIARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiABCJZChZTZWFyY2hQcm9kdWN0c1Jlc3BvbnNlEiYKCHByb2R1Y3RzGAEgAygLMhQuc2hvcC5hcGkudjEuUHJvZHVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiUgoVTGlzdENhdGVnb3JpZXNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhsKCnBhZ2VfdG9rZW4YAiABKAlCB7pIBHICGAAiXAoWTGlzdENhdGVnb3JpZXNSZXNwb25zZRIpCgpjYXRlZ29yaWVzGAEgAygLMhUuc2hvcC5hcGkudjEuQ2F0ZWdvcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi8KCENhdGVnb3J5EgwKBG5hbWUYASABKAkSFQoNcHJvZHVjdF9jb3VudBgCIAEoAyJDChVHZXRQcm9kdWN0UGFnZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JCKmAQoWR2V0UHJvZHVjdFBhZ2VSZXNwb25zZRIlCgdwcm9kdWN0GAEgASgLMhQuc2hvcC5hcGkudjEuUHJvZHVjdBIWCglhdmFpbGFibGUYAiABKANIAIgBARItCg9yZWNvbW1lbmRhdGlvbnMYAyADKAsyFC5zaG9wLmFwaS52MS5Qcm9kdWN0EhAKCGRlZ3JhZGVkGAQgAygJQgwKCl9hdmFpbGFibGUihQEKB1Byb2R1Y3QSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSIgoFcHJpY2UYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSEAoIY2F0ZWdvcnkYBSABKAkSFAoMcGljdHVyZV9wYXRoGAYgASgJMugDCg5DYXRhbG9nU2VydmljZRJYCgxMaXN0UHJvZHVjdHMSIC5zaG9wLmFwaS52MS5MaXN0UHJvZHVjdHNSZXF1ZXN0GiEuc2hvcC5hcGkudjEuTGlzdFByb2R1Y3RzUmVzcG9uc2UiA5ACARJSCgpHZXRQcm9kdWN0Eh4uc2hvcC5hcGkudjEuR2V0UHJvZHVjdFJlcXVlc3QaHy5zaG9wLmFwaS52MS5HZXRQcm9kdWN0UmVzcG9uc2UiA5ACARJeCg5TZWFyY2hQcm9kdWN0cxIiLnNob3AuYXBpLnYxLlNlYXJjaFByb2R1Y3RzUmVxdWVzdBojLnNob3AuYXBpLnYxLlNlYXJjaFByb2R1Y3RzUmVzcG9uc2UiA5ACARJeCg5MaXN0Q2F0ZWdvcmllcxIiLnNob3AuYXBpLnYxLkxpc3RDYXRlZ29yaWVzUmVxdWVzdBojLnNob3AuYXBpLnYxLkxpc3RDYXRlZ29yaWVzUmVzcG9uc2UiA5ACARJeCg5HZXRQcm9kdWN0UGFnZRIiLnNob3AuYXBpLnYxLkdldFByb2R1Y3RQYWdlUmVxdWVzdBojLnNob3AuYXBpLnYxLkdldFByb2R1Y3RQYWdlUmVzcG9uc2UiA5ACARoIsuEYBAoCCANiBnByb3RvMw", [file_buf_validate_validate, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.api.v1.ListProductsRequest
@@ -33,6 +33,13 @@ export type ListProductsRequest = Message<"shop.api.v1.ListProductsRequest"> & {
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
+
+  /**
+   * Only products of this category; empty for all.
+   *
+   * @generated from field: string category = 3;
+   */
+  category: string;
 };
 
 /**
@@ -108,6 +115,186 @@ export const GetProductResponseSchema: GenMessage<GetProductResponse> = /*@__PUR
   messageDesc(file_shop_api_v1_catalog, 3);
 
 /**
+ * @generated from message shop.api.v1.SearchProductsRequest
+ */
+export type SearchProductsRequest = Message<"shop.api.v1.SearchProductsRequest"> & {
+  /**
+   * Words; each product found holds at least one.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.SearchProductsRequest.
+ * Use `create(SearchProductsRequestSchema)` to create a new message.
+ */
+export const SearchProductsRequestSchema: GenMessage<SearchProductsRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 4);
+
+/**
+ * @generated from message shop.api.v1.SearchProductsResponse
+ */
+export type SearchProductsResponse = Message<"shop.api.v1.SearchProductsResponse"> & {
+  /**
+   * @generated from field: repeated shop.api.v1.Product products = 1;
+   */
+  products: Product[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.SearchProductsResponse.
+ * Use `create(SearchProductsResponseSchema)` to create a new message.
+ */
+export const SearchProductsResponseSchema: GenMessage<SearchProductsResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 5);
+
+/**
+ * @generated from message shop.api.v1.ListCategoriesRequest
+ */
+export type ListCategoriesRequest = Message<"shop.api.v1.ListCategoriesRequest"> & {
+  /**
+   * 0 means 100. There is one page.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListCategoriesRequest.
+ * Use `create(ListCategoriesRequestSchema)` to create a new message.
+ */
+export const ListCategoriesRequestSchema: GenMessage<ListCategoriesRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 6);
+
+/**
+ * @generated from message shop.api.v1.ListCategoriesResponse
+ */
+export type ListCategoriesResponse = Message<"shop.api.v1.ListCategoriesResponse"> & {
+  /**
+   * @generated from field: repeated shop.api.v1.Category categories = 1;
+   */
+  categories: Category[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.api.v1.ListCategoriesResponse.
+ * Use `create(ListCategoriesResponseSchema)` to create a new message.
+ */
+export const ListCategoriesResponseSchema: GenMessage<ListCategoriesResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 7);
+
+/**
+ * @generated from message shop.api.v1.Category
+ */
+export type Category = Message<"shop.api.v1.Category"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 product_count = 2;
+   */
+  productCount: bigint;
+};
+
+/**
+ * Describes the message shop.api.v1.Category.
+ * Use `create(CategorySchema)` to create a new message.
+ */
+export const CategorySchema: GenMessage<Category> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 8);
+
+/**
+ * @generated from message shop.api.v1.GetProductPageRequest
+ */
+export type GetProductPageRequest = Message<"shop.api.v1.GetProductPageRequest"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+};
+
+/**
+ * Describes the message shop.api.v1.GetProductPageRequest.
+ * Use `create(GetProductPageRequestSchema)` to create a new message.
+ */
+export const GetProductPageRequestSchema: GenMessage<GetProductPageRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 9);
+
+/**
+ * @generated from message shop.api.v1.GetProductPageResponse
+ */
+export type GetProductPageResponse = Message<"shop.api.v1.GetProductPageResponse"> & {
+  /**
+   * @generated from field: shop.api.v1.Product product = 1;
+   */
+  product?: Product | undefined;
+
+  /**
+   * How many can be ordered now. Not set when it is not known at the moment.
+   *
+   * @generated from field: optional int64 available = 2;
+   */
+  available?: bigint | undefined;
+
+  /**
+   * What else one may like.
+   *
+   * @generated from field: repeated shop.api.v1.Product recommendations = 3;
+   */
+  recommendations: Product[];
+
+  /**
+   * The parts that are missing or second best because a service is away: "stock", "recommendations".
+   *
+   * @generated from field: repeated string degraded = 4;
+   */
+  degraded: string[];
+};
+
+/**
+ * Describes the message shop.api.v1.GetProductPageResponse.
+ * Use `create(GetProductPageResponseSchema)` to create a new message.
+ */
+export const GetProductPageResponseSchema: GenMessage<GetProductPageResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_catalog, 10);
+
+/**
  * Something that can be bought.
  *
  * @generated from message shop.api.v1.Product
@@ -132,6 +319,18 @@ export type Product = Message<"shop.api.v1.Product"> & {
    * @generated from field: shop.type.v1.Money price = 4;
    */
   price?: Money | undefined;
+
+  /**
+   * @generated from field: string category = 5;
+   */
+  category: string;
+
+  /**
+   * Path of a picture at this server.
+   *
+   * @generated from field: string picture_path = 6;
+   */
+  picturePath: string;
 };
 
 /**
@@ -139,7 +338,7 @@ export type Product = Message<"shop.api.v1.Product"> & {
  * Use `create(ProductSchema)` to create a new message.
  */
 export const ProductSchema: GenMessage<Product> = /*@__PURE__*/
-  messageDesc(file_shop_api_v1_catalog, 4);
+  messageDesc(file_shop_api_v1_catalog, 11);
 
 /**
  * Browse what is for sale.
@@ -166,6 +365,37 @@ export const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof GetProductRequestSchema;
     output: typeof GetProductResponseSchema;
+  },
+  /**
+   * Products whose name or description holds the words, the best match first.
+   *
+   * @generated from rpc shop.api.v1.CatalogService.SearchProducts
+   */
+  searchProducts: {
+    methodKind: "unary";
+    input: typeof SearchProductsRequestSchema;
+    output: typeof SearchProductsResponseSchema;
+  },
+  /**
+   * The categories with how many products each has.
+   *
+   * @generated from rpc shop.api.v1.CatalogService.ListCategories
+   */
+  listCategories: {
+    methodKind: "unary";
+    input: typeof ListCategoriesRequestSchema;
+    output: typeof ListCategoriesResponseSchema;
+  },
+  /**
+   * All that a product's page shows, in one call: the product, what is left of it, what else one may like. Parts whose
+   * service is away are left out and named in degraded.
+   *
+   * @generated from rpc shop.api.v1.CatalogService.GetProductPage
+   */
+  getProductPage: {
+    methodKind: "unary";
+    input: typeof GetProductPageRequestSchema;
+    output: typeof GetProductPageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_api_v1_catalog, 0);

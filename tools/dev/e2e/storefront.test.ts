@@ -1,0 +1,299 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { expectBooksToBalance } from "./books.ts";
+import { startBrowser, type TestBrowser } from "./browser.ts";
+import { type Shop, startShop } from "./shop.ts";
+
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const PLACE_ORDER = "**/shop.api.v1.OrderService/PlaceOrder";
+const password = "correct horse";
+const sku = "COF-PRESS-800";
+
+describe.each(["multi", "single"] as const)(
+  "the storefront in Chromium, topology %s",
+  { timeout: 60_000 },
+  (topology) => {
+    let shop: Shop;
+    let browser: TestBrowser;
+    let page: Page;
+    let axe: string;
+    beforeAll(async () => {
+      axe = await readFile(axePath, "utf8");
+      shop = await startShop(topology);
+    }, 300_000);
+    afterAll(() => shop?.[Symbol.asyncDispose]());
+    beforeEach(async () => {
+      browser = await startBrowser({ baseURL: shop.stack.addresses.edge });
+      page = browser.context.pages()[0] ?? (await browser.context.newPage());
+      page.setDefaultTimeout(15_000);
+    }, 300_000);
+    afterEach(() => browser?.[Symbol.asyncDispose]());
+
+    const orderState = (state: string) => page.locator(`.order-status[data-state="${state}"]`).waitFor();
+    const heading = (name: string | RegExp) => page.getByRole("heading", { level: 1, name }).waitFor();
+    const button = (name: string | RegExp) => page.getByRole("button", { name });
+    const addToCart = async (which: string) => {
+      await page.goto(`/products/${which}`);
+      await button("Add to cart").click();
+      await page.getByRole("status").filter({ hasText: "is in your cart" }).waitFor();
+    };
+    const register = async () => {
+      const email = `${randomUUID()}@example.com`;
+      await page.getByRole("link", { name: "Open an account" }).click();
+      await heading("Open an account");
+      await page.getByLabel("Your name").fill("Ada");
+      await page.getByLabel("E-mail").fill(email);
+      await page.getByLabel("Password").fill(password);
+      await button("Open account").click();
+      return email;
+    };
+    const registered = async () => {
+      await page.goto("/log-in");
+      return await register().finally(() => page.waitForURL("/"));
+    };
+    const ordersOf = (email: string) =>
+      shop
+        .rows<{ user_id: string }>("user", "SELECT user_id FROM users WHERE email = ?", [email])
+        .then(([user]) =>
+          shop.rows<{ order_id: string; state: string }>(
+            "order",
+            "SELECT order_id, state FROM orders WHERE user_id = ?",
+            [user?.user_id ?? ""],
+          ),
+        );
+
+    test("a visitor searches, fills a cart, becomes a customer, pays with a double click, watches, cancels another", async () => {
+      await page.goto("/");
+      await heading("Plain things, well made.");
+      await page.getByRole("searchbox").fill("french press steel");
+      await page.keyboard.press("Enter");
+      await heading("“french press steel”");
+      await page.getByRole("link", { name: "French press, 0.8 l" }).click();
+      await heading("French press, 0.8 l");
+      await page.getByText(/in stock|left/i).waitFor();
+      await button("One more of French press").click();
+      await button("Add to cart").click();
+      await page.getByRole("link", { name: "Cart 2 items" }).click();
+      await heading("Your cart");
+      await page.getByText("€89.00").first().waitFor();
+      await page.getByRole("link", { name: "Check out" }).click();
+      await heading("Log in");
+      const email = await register();
+      await heading("Check out");
+      await button("Pay €89.00").dblclick();
+      await heading("Your order");
+      await orderState("paid");
+      expect(await page.locator(".step-past, .step-present").count()).toBe(4);
+      await page.getByText("Live").waitFor();
+      const [placed, ...others] = await ordersOf(email);
+      expect(others, "a double click is one order").toEqual([]);
+
+      await addToCart("PAP-NOTEBOOK-A5");
+      await page.goto("/checkout");
+      await button(/^Pay/).click();
+      await heading("Your order");
+      await page.getByRole("link", { name: "Your orders" }).click();
+      await heading("Your orders");
+      const newest = page.locator(".order").first();
+      await newest.getByRole("button", { name: "Cancel order" }).click();
+      await button("Yes, cancel it").click();
+      await newest.locator('[data-state="cancelled"]').waitFor();
+      expect(await page.locator(".order").count()).toBe(2);
+      await expect
+        .poll(async () => (await ordersOf(email)).map(({ state }) => state).sort())
+        .toEqual(["CANCELLED", "PAID"]);
+      await page.locator(`[data-order="${placed?.order_id}"] [data-state="paid"]`).waitFor();
+      expect(browser.complaints).toEqual([]);
+    });
+
+    test("an order whose answer was lost is asked for again, and is one order", async () => {
+      const email = await registered();
+      await addToCart(sku);
+      await page.goto("/checkout");
+      let lost = 0;
+      await page.route(PLACE_ORDER, async (route) => {
+        if (lost++ > 0) return route.continue();
+        await route.fetch();
+        await route.abort("connectionreset");
+      });
+      await button(/^Pay/).click();
+      await page.getByText("never orders or charges twice").waitFor();
+      await page.reload();
+      await button("Ask again").click();
+      await heading("Your order");
+      await orderState("paid");
+      expect(await ordersOf(email)).toHaveLength(1);
+    });
+
+    test("a declined card is told, and the things go back into the cart", async () => {
+      await registered();
+      await addToCart(sku);
+      await page.goto("/checkout");
+      await page.getByLabel("Mastercard ending 0002").check();
+      await button(/^Pay/).click();
+      await orderState("cancelled");
+      await page.getByText(/declined/).waitFor();
+      await button("Put all back into the cart").click();
+      await heading("Your cart");
+      await page.getByRole("link", { name: "French press, 0.8 l" }).waitFor();
+    });
+
+    test("a watched order is followed again after the edge was away", async () => {
+      await registered();
+      await addToCart(sku);
+      await page.goto("/checkout");
+      await button(/^Pay/).click();
+      await orderState("paid");
+      const connection = (state: string) => page.locator(`[data-connection="${state}"]`).waitFor({ timeout: 40_000 });
+      await connection("live");
+      const member = topology === "multi" ? "edge" : "single";
+      shop.stack.kill(member, "SIGKILL");
+      await shop.stack.ended(member);
+      await connection("reconnecting");
+      await shop.stack.start(member);
+      await connection("live");
+    });
+
+    test("a profile is kept, and what is wrong is told at its field", async () => {
+      const email = await registered();
+      await page.getByRole("link", { name: "Profile" }).click();
+      await page.getByText(email).waitFor();
+      await page.getByLabel("Phone").fill("030 123");
+      await button("Save").click();
+      await page.getByText("country code and digits only").waitFor();
+      await page.getByLabel("Phone").fill("+4930123456");
+      await page.getByLabel("By text message").check();
+      await button("Save").click();
+      await page.getByText("Your profile is saved.").waitFor();
+      await page.reload();
+      await expect.poll(() => page.getByLabel("Phone").inputValue()).toBe("+4930123456");
+      expect(await page.getByLabel("By text message").isChecked()).toBe(true);
+      await button("Log out").click();
+      await page.getByRole("link", { name: "Log in" }).waitFor();
+      await page.goto("/orders");
+      await heading("Log in");
+      await page.getByLabel("E-mail").fill(email);
+      await page.getByLabel("Password").fill("wrong horse");
+      await button("Log in").click();
+      await page.getByRole("alert").filter({ hasText: "do not belong together" }).waitFor();
+      await page.getByLabel("Password").fill(password);
+      await button("Log in").click();
+      await heading("Your orders");
+    });
+
+    test("the keyboard alone reaches everything, and the focus follows", async () => {
+      await page.goto("/");
+      await heading("Plain things");
+      await page.keyboard.press("Tab");
+      expect(await page.locator(":focus").textContent()).toBe("Skip to content");
+      await page.keyboard.press("Enter");
+      expect(await page.locator(":focus").getAttribute("id")).toBe("main");
+      await page.locator(".card a").first().focus();
+      const name = (await page.locator(":focus").textContent()) ?? "";
+      await page.keyboard.press("Enter");
+      await heading(name);
+      expect(await page.locator("h1:focus").textContent()).toBe(name);
+      await page.goBack();
+      await heading("Plain things");
+      expect(await page.locator("h1:focus").count()).toBe(1);
+    });
+
+    test("a list that has grown is as it was when one comes back", async () => {
+      await page.goto("/");
+      await button("Show more").click();
+      await expect.poll(() => page.locator(".card").count()).toBe(48);
+      const card = page.locator(".card").nth(40);
+      await card.scrollIntoViewIfNeeded();
+      const scrolled = await page.evaluate<number>("scrollY");
+      await card.getByRole("link").click();
+      await page.locator(".product").waitFor();
+      await page.goBack();
+      await expect.poll(() => page.locator(".card").count()).toBe(48);
+      expect(Math.abs((await page.evaluate<number>("scrollY")) - scrolled)).toBeLessThan(50);
+    });
+
+    test("no network is told in human words, and trying again helps", async () => {
+      await page.goto("/");
+      await heading("Plain things");
+      await browser.context.setOffline(true);
+      await page.locator(".card a").first().click();
+      await heading("No connection");
+      await browser.context.setOffline(false);
+      await button("Try again").click();
+      await page.locator(".product").waitFor();
+    });
+
+    test.each([
+      { what: "a window", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
+      { what: "a phone in the dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+    ] as const)("on $what every page can be read, by a screen reader too", async ({ viewport, colorScheme }) => {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme });
+      const check = async (path: string, ready: string) => {
+        if (path !== "") await page.goto(path);
+        await page.locator(ready).first().waitFor();
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate<AxeResults>("axe.run()");
+        expect
+          .soft(
+            violations.map(({ id, nodes }) => [id, nodes[0]?.html]),
+            path,
+          )
+          .toEqual([]);
+        const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+        expect.soft(wider, `${path} scrolls sideways`).toBeLessThanOrEqual(0);
+      };
+      await check("/", ".card");
+      await check("/search?q=coffee", ".card");
+      await check("/search?q=", "h1");
+      await check("/nowhere", "h1");
+      await check(`/products/${sku}`, ".product");
+      await check("/cart", ".lead");
+      await check("/log-in?next=/orders", "form.form");
+      await check("/register", "form.form");
+      await registered();
+      await addToCart(sku);
+      await check("/cart", ".line");
+      await check("/profile", "form.form");
+      await check("/checkout", ".method");
+      await button(/^Pay/).click();
+      await orderState("paid");
+      await check("", ".timeline");
+      await button("Cancel order").click();
+      await check("", "dialog");
+      await button("Keep it").click();
+      await check("/orders", ".order");
+    });
+
+    test("assets are immutable, the page is not, and nothing inline may run", async () => {
+      const response = await fetch(shop.stack.addresses.edge);
+      const html = await response.text();
+      const policy = response.headers.get("content-security-policy") ?? "";
+      expect(policy).toMatch(/default-src '(none|self)'/);
+      expect(policy).not.toContain("unsafe");
+      expect(response.headers.get("cache-control")).toMatch(/no-cache/);
+      const assets = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = ""]) => path);
+      expect(assets.length).toBeGreaterThan(2);
+      for (const path of assets) {
+        const asset = await fetch(`${shop.stack.addresses.edge}${path}`);
+        expect([path, asset.status]).toEqual([path, 200]);
+        expect(asset.headers.get("cache-control")).toContain("immutable");
+      }
+      expect((await fetch(`${shop.stack.addresses.edge}/assets/no-such.js`)).status).toBe(404);
+    });
+
+    test("afterwards the books balance", async () => {
+      await expect
+        .poll(() => expectBooksToBalance(shop).then(() => "balanced", String), { timeout: 20_000 })
+        .toBe("balanced");
+    });
+  },
+);
+
+/** What we use of an answer of axe-core's. */
+interface AxeResults {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
