@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatMoney, orderConfirmation, welcome } from "./domain.ts";
+import { formatMoney, htmlOf, orderConfirmation, welcome } from "./domain.ts";
 
 describe("formatMoney()", () => {
   test.each([
@@ -25,6 +25,14 @@ test("orderConfirmation() names the order, each line and the total", () => {
   expect(subject).toBe("Your order ord_1 is confirmed");
   expect(body).toContain("2 x Apple, EUR 2.50 each");
   expect(body).toContain("Total: EUR 5.00");
+});
+
+test("htmlOf() makes paragraphs and lists, and nothing of what somebody typed is markup", () => {
+  const unitPrice = { currencyCode: "EUR", minorUnits: 250n };
+  const lines = [{ name: "<script>alert('&')</script>", quantity: 2, unitPrice }];
+  const html = htmlOf(orderConfirmation({ orderId: "ord_1", lines, total: unitPrice }));
+  expect(html).toContain("<p>Thank you for your order.</p><ul><li>2 x &lt;script&gt;alert(&#39;&amp;&#39;)");
+  expect(html).not.toContain("<script>");
 });
 
 test("a name with line breaks cannot add paragraphs to an e-mail", () => {

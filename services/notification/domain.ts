@@ -65,6 +65,53 @@ export function orderConfirmation(order: {
   };
 }
 
+/** The e-mail that says how an order can still be paid. */
+export function paymentAwaited(order: {
+  readonly orderId: string;
+  readonly total: Money;
+  readonly paymentInstructions: string;
+}): Content {
+  return {
+    subject: `Your order ${order.orderId} waits for its payment`,
+    body: letter(`We have kept your order of ${formatMoney(order.total)} for you.`, oneLine(order.paymentInstructions)),
+  };
+}
+
+/** The e-mail that says that an order is cancelled, and why. */
+export function orderCancellation(order: { readonly orderId: string; readonly reason: string }): Content {
+  return {
+    subject: `Your order ${order.orderId} is cancelled`,
+    body: letter(
+      `Your order is cancelled: ${oneLine(order.reason)}.`,
+      "If anything was charged, it is given back the way it was paid.",
+    ),
+  };
+}
+
+/** The e-mail that says that the parcel has left. */
+export function orderShipment(order: { readonly orderId: string; readonly trackingNumber: string }): Content {
+  return {
+    subject: `Your order ${order.orderId} is on its way`,
+    body: letter("Your parcel has left our warehouse.", `The carrier's number is ${oneLine(order.trackingNumber)}.`),
+  };
+}
+
+/** An e-mail's plain text as an HTML document: paragraphs, and its indented lines as a list. */
+export function htmlOf({ subject, body }: Content): string {
+  const blocks = body.split(/\n{2,}/).map((block) => {
+    const lines = block.split("\n").filter((line) => line.trim() !== "");
+    if (lines.length === 0) return "";
+    const isList = lines.every((line) => line.startsWith("  "));
+    const items = lines.map((line) => escapeHtml(line.trim()));
+    return isList ? `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>` : `<p>${items.join("<br>")}</p>`;
+  });
+  const style = "font: 16px/1.5 sans-serif; max-width: 36em; margin: 1em auto; padding: 0 1em";
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head>` +
+    `<body style="${style}">${blocks.join("")}</body></html>`
+  );
+}
+
 /** "EUR 1,234.50", exact whatever the size; "JPY 1,235". */
 export function formatMoney({ currencyCode, minorUnits }: Money): string {
   const digits = fractionDigits(currencyCode);
@@ -80,6 +127,15 @@ function fractionDigits(currencyCode: string): number {
     currency: currencyCode,
   }).resolvedOptions();
   return maximumFractionDigits;
+}
+
+function letter(...paragraphs: string[]): string {
+  return `${[...paragraphs, "The Weft shop"].join("\n\n")}\n`;
+}
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
 /** A name that somebody typed must not look like a paragraph of ours. */

@@ -61,6 +61,7 @@ test("sends text as it is, to one recipient, with the event's id as Message-ID",
   expect(received[0]?.data).toContain(`Message-ID: <${email.eventId}@weft.local>`);
   expect(received[0]?.data).toContain("From: Weft <shop@weft.local>");
   expect(received[0]?.data).toMatch(/Hello\r\n\.\r\nthere/);
+  expect(received[0]?.data).toMatch(/multipart\/alternative.*text\/plain.*text\/html.*<p>Hello<br>/s);
 });
 
 test("an address is never taken for a list of addresses or for headers", async () => {

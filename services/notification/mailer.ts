@@ -1,6 +1,7 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import { createTransport } from "nodemailer";
+import { htmlOf } from "./domain.ts";
 import { type Mailer, MailRefused, messageId } from "./usecases.ts";
 
 export interface MailerOptions {
@@ -41,7 +42,8 @@ export function createMailer(options: MailerOptions): Mailer & Disposable {
       try {
         // As an object: an address is never parsed as a list of addresses.
         const to = { name: "", address: recipient };
-        const mail = { from, to, subject, text: body, messageId: messageId(eventId) };
+        const html = htmlOf({ subject, body });
+        const mail = { from, to, subject, text: body, html, messageId: messageId(eventId) };
         const sent = await telemetry.span("smtp send", { kind: SpanKind.CLIENT }, () => transport.sendMail(mail));
         return withoutAddresses(sent.response);
       } catch (error) {

@@ -4,8 +4,13 @@ import { createDatabase, type Database, encodePageToken } from "@weft/mesh/data"
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { NotificationService } from "../../gen/shop/notification/v1/notification_pb.ts";
-import { OrderConfirmedSchema } from "../../gen/shop/order/v1/events_pb.ts";
-import { UserRegisteredSchema } from "../../gen/shop/user/v1/events_pb.ts";
+import {
+  OrderAwaitingPaymentSchema,
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderShippedSchema,
+} from "../../gen/shop/order/v1/events_pb.ts";
+import { ProfileUpdatedSchema, UserRegisteredSchema } from "../../gen/shop/user/v1/events_pb.ts";
 import { type CaughtMessage, type MailCatcher, startMailCatcher } from "../../tools/dev/mail-catcher.ts";
 import { createTestMesh, type TestMesh } from "../../tools/dev/testing/mesh.ts";
 import { loadConfig } from "./config.ts";
@@ -97,7 +102,7 @@ test("an address that arrives while an order is being confirmed is not missed", 
       ...inbox,
       async queue(email: Parameters<typeof inbox.queue>[0]) {
         greeting = database.transaction("test.greet", (tx) =>
-          greet(store.inbox(tx), { ...user, eventId: "eve-greeting" }),
+          greet(store.inbox(tx), { ...user, eventId: "eve-greeting", version: 1n }),
         );
         await Promise.race([greeting, database.query("test.pause", "SELECT SLEEP(0.2)")]);
         await inbox.queue(email);
@@ -107,6 +112,49 @@ test("an address that arrives while an order is being confirmed is not missed", 
   });
   await greeting;
   await eventually(async () => expect(await mailsTo("eve")).toHaveLength(2));
+});
+
+test("a customer is told that the payment is awaited, the order cancelled or the parcel on its way", async () => {
+  await register("cleo");
+  const total = { currencyCode: "EUR", minorUnits: 500n };
+  const order = { orderId: "ord_cleo", userId: "cleo" };
+  await mesh.publish(OrderAwaitingPaymentSchema, { ...order, total, paymentInstructions: "Please wait." });
+  await mesh.publish(OrderCancelledSchema, { ...order, reason: "not paid in time" });
+  await mesh.publish(OrderShippedSchema, { ...order, trackingNumber: "DHL-1" });
+  await eventually(async () => expect(await mailsTo("cleo")).toHaveLength(4));
+  const texts = new Map((await mailsTo("cleo")).map(({ subject, text }) => [subject, text]));
+  expect(texts.get("Your order ord_cleo waits for its payment")).toMatch(/EUR 5\.00.*Please wait\./s);
+  expect(texts.get("Your order ord_cleo is cancelled")).toContain("not paid in time");
+  expect(texts.get("Your order ord_cleo is on its way")).toContain("DHL-1");
+});
+
+test("a profile's address is written to from then on; who wants no e-mail about orders gets none", async () => {
+  await register("dan");
+  const profile = { userId: "dan", email: addressOf("dan-new"), displayName: "Dan" };
+  await mesh.publish(ProfileUpdatedSchema, { ...profile, notifyByEmail: true }, { version: 2n });
+  await confirm("dan", "ord_dan_1");
+  await eventually(async () => expect(await mailsTo("dan-new")).toHaveLength(1));
+  await mesh.publish(ProfileUpdatedSchema, { ...profile, notifyByEmail: false }, { version: 3n });
+  await confirm("dan", "ord_dan_2");
+  await mesh.publish(ProfileUpdatedSchema, { ...profile, notifyByEmail: true }, { version: 4n });
+  await confirm("dan", "ord_dan_3");
+  await eventually(async () => expect(await mailsTo("dan-new")).toHaveLength(2));
+  const subjects = (await notifications.listEmails({ userId: "dan" })).emails.map(({ subject }) => subject);
+  expect(subjects.filter((subject) => subject.includes("ord_dan_2"))).toEqual([]);
+});
+
+test("an e-mail that waits for the address of somebody who wants none is dropped; an older contact changes nothing", async () => {
+  const store = createEmailStore({ database, clock: systemClock, onQueued: () => {}, traceparent: () => undefined });
+  await confirm("flo", "ord_flo");
+  await eventually(async () => expect((await notifications.listEmails({ userId: "flo" })).emails).toHaveLength(1));
+  const contact = { userId: "flo", email: addressOf("flo") };
+  const save = (notifyByEmail: boolean, version: bigint) =>
+    database.transaction("test.contact", (tx) => store.inbox(tx).saveContact({ ...contact, notifyByEmail, version }));
+  await save(false, 5n);
+  expect((await notifications.listEmails({ userId: "flo" })).emails).toEqual([]);
+  await save(true, 4n);
+  const found = await database.transaction("test.contact", (tx) => store.inbox(tx).findContact("flo"));
+  expect(found).toEqual({ email: addressOf("flo"), notifyByEmail: false });
 });
 
 test("while the mail server is away e-mails wait, and leave when it is back", async () => {

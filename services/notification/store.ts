@@ -81,9 +81,18 @@ export function createEmailStore(deps: EmailStoreDeps): EmailStore {
 
 function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Transaction): Inbox {
   return {
-    async saveContact({ userId, email }) {
-      const sql = "INSERT INTO contacts (user_id, email) VALUES (?, ?) ON DUPLICATE KEY UPDATE email = VALUES(email)";
-      await tx.execute("notification.saveContact", sql, [userId, email]);
+    async saveContact({ userId, email, notifyByEmail, version }) {
+      // An empty address is a row that findContact() has locked. The version last: what is before it compares with the old one.
+      const isNews = "(email = '' OR VALUES(version) > version)";
+      const sql = `INSERT INTO contacts (user_id, email, notify_by_email, version) VALUES (?, ?, ?, ?)
+        ON DUPLICATE KEY UPDATE notify_by_email = IF(${isNews}, VALUES(notify_by_email), notify_by_email),
+          email = IF(${isNews}, VALUES(email), email), version = GREATEST(version, VALUES(version))`;
+      await tx.execute("notification.saveContact", sql, [userId, email, notifyByEmail ? 1 : 0, version]);
+      if (!notifyByEmail) {
+        const drop = "DELETE FROM emails WHERE user_id = ? AND recipient = ''";
+        await tx.execute("notification.dropWaiting", drop, [userId]);
+        return;
+      }
       const { affectedRows } = await tx.execute(
         "notification.addressWaiting",
         "UPDATE emails SET recipient = ?, next_attempt_at = ? WHERE user_id = ? AND recipient = ''",
@@ -96,9 +105,13 @@ function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Trans
       // Locks the row, there or not: an address that arrives now waits, and then finds the e-mail that waits for it.
       const lock = "INSERT INTO contacts (user_id, email) VALUES (?, '') ON DUPLICATE KEY UPDATE user_id = user_id";
       await tx.execute("notification.lockContact", lock, [userId]);
-      const sql = "SELECT email FROM contacts WHERE user_id = ?";
-      const [row] = await tx.query<{ email: string }>("notification.findContact", sql, [userId]);
-      return row?.email ?? "";
+      const sql = "SELECT email, notify_by_email AS notifyByEmail FROM contacts WHERE user_id = ?";
+      interface Row {
+        email: string;
+        notifyByEmail: number;
+      }
+      const [row] = await tx.query<Row>("notification.findContact", sql, [userId]);
+      return { email: row?.email ?? "", notifyByEmail: Number(row?.notifyByEmail ?? 1) === 1 };
     },
 
     async queue({ eventId, userId, recipient, subject, body }) {

@@ -1,12 +1,24 @@
 import type { Logger } from "@weft/mesh/telemetry";
-import { type Email, type Money, type OrderedLine, orderConfirmation, welcome } from "./domain.ts";
+import { type Content, type Email, type Money, type OrderedLine, orderConfirmation, welcome } from "./domain.ts";
+
+/** How a user is to be written to, as of a version of the user. */
+export interface Contact {
+  readonly userId: string;
+  readonly email: string;
+  /** Whether the user wants to be told of his orders by e-mail. */
+  readonly notifyByEmail: boolean;
+  readonly version: bigint;
+}
 
 /** Contacts and e-mails inside the transaction of an event. */
 export interface Inbox {
-  /** Remembers a user's address, and gives it to the e-mails that wait for it. */
-  saveContact(contact: { readonly userId: string; readonly email: string }): Promise<void>;
-  /** A user's e-mail address; empty if it has not arrived, which it then cannot do before the transaction ends. */
-  findContact(userId: string): Promise<string>;
+  /**
+   * Remembers a contact, unless a later one is known, and gives the address to the e-mails that wait for it; they are dropped if
+   * the user wants none.
+   */
+  saveContact(contact: Contact): Promise<void>;
+  /** A user's contact; an empty address if it has not arrived, which it then cannot do before the transaction ends. */
+  findContact(userId: string): Promise<Pick<Contact, "email" | "notifyByEmail">>;
   /** Queues an e-mail, to be sent once it has a recipient; the same event's again changes nothing. */
   queue(email: Pick<Email, "eventId" | "userId" | "recipient" | "subject" | "body">): Promise<void>;
 }
@@ -14,10 +26,16 @@ export interface Inbox {
 /** Somebody has opened an account: remembers the address, and greets. */
 export async function greet(
   inbox: Inbox,
-  event: { readonly eventId: string; readonly userId: string; readonly email: string; readonly displayName: string },
+  event: {
+    readonly eventId: string;
+    readonly userId: string;
+    readonly email: string;
+    readonly displayName: string;
+    readonly version: bigint;
+  },
 ): Promise<void> {
-  const { eventId, userId, email: recipient } = event;
-  await inbox.saveContact({ userId, email: recipient });
+  const { eventId, userId, email: recipient, version } = event;
+  await inbox.saveContact({ userId, email: recipient, notifyByEmail: true, version });
   await inbox.queue({ eventId, userId, recipient, ...welcome(event) });
 }
 
@@ -32,9 +50,18 @@ export async function confirmOrder(
     readonly total: Money;
   },
 ): Promise<void> {
+  await tellOfOrder(inbox, event, orderConfirmation(event));
+}
+
+/** Something has become of an order: tells the customer, if he wants to hear of it, if need be as soon as the address has arrived. */
+export async function tellOfOrder(
+  inbox: Inbox,
+  event: { readonly eventId: string; readonly userId: string },
+  content: Content,
+): Promise<void> {
   const { eventId, userId } = event;
-  const recipient = await inbox.findContact(userId);
-  await inbox.queue({ eventId, userId, recipient, ...orderConfirmation(event) });
+  const { email: recipient, notifyByEmail } = await inbox.findContact(userId);
+  if (notifyByEmail) await inbox.queue({ eventId, userId, recipient, ...content });
 }
 
 /** Hands an e-mail to a mail server. */

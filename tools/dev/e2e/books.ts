@@ -60,9 +60,17 @@ async function expectStockToAddUp(shop: Shop): Promise<void> {
 
 /** Who handles which events: DESIGN.md's table as far as it exists. */
 const consumers: Record<string, { readonly service: string; readonly types: readonly string[] }[]> = {
-  user: [{ service: "notification", types: ["shop.user.v1.UserRegistered"] }],
+  user: [{ service: "notification", types: ["shop.user.v1.UserRegistered", "shop.user.v1.ProfileUpdated"] }],
   order: [
-    { service: "notification", types: ["shop.order.v1.OrderConfirmed"] },
+    {
+      service: "notification",
+      types: [
+        "shop.order.v1.OrderAwaitingPayment",
+        "shop.order.v1.OrderConfirmed",
+        "shop.order.v1.OrderShipped",
+        "shop.order.v1.OrderCancelled",
+      ],
+    },
     {
       service: "order",
       types: [

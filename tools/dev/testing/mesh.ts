@@ -26,8 +26,12 @@ export interface TestMesh extends AsyncDisposable {
   client<T extends DescService>(contract: T, service: string, caller?: string): Promise<Client<T>>;
   /** The events of one type as a service consumes them, from the stream's first on; the array grows. */
   watch<T extends DescMessage>(schema: T): Promise<readonly MessageShape<T>[]>;
-  /** Publishes an event through an outbox, as the service that owns it does. */
-  publish<T extends DescMessage>(schema: T, message: MessageInitShape<T>): Promise<void>;
+  /** Publishes an event through an outbox, as the service that owns it does; the version is its aggregate's. */
+  publish<T extends DescMessage>(
+    schema: T,
+    message: MessageInitShape<T>,
+    options?: { readonly version?: bigint },
+  ): Promise<void>;
 }
 
 /** Makes what `start(config)` of the named services needs: certificates, free ports, a schema each, a NATS and a Redis of their own. */
@@ -116,11 +120,11 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
       return seen;
     },
 
-    async publish(schema, message) {
+    async publish(schema, message, options) {
       publisher ??= openPublisher();
       const { database: opened, outbox } = await publisher;
       await opened.transaction("test.publish", async (tx) => {
-        await outbox.append(tx, schema, message);
+        await outbox.append(tx, schema, message, options);
       });
     },
 
