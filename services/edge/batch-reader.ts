@@ -29,7 +29,6 @@ export function createBatchReader<Value>(
     const batch = { keys, answer };
     setTimeout(() => {
       if (gathering === batch) gathering = undefined;
-      waiting += keys.size;
       resolve(
         read([...keys]).finally(() => {
           waiting -= keys.size;
@@ -40,11 +39,13 @@ export function createBatchReader<Value>(
   };
 
   return async (key) => {
-    if (gathering === undefined && waiting >= waitingMax) {
+    const isNew = gathering?.keys.has(key) !== true;
+    if (isNew && waiting >= waitingMax) {
       throw rpcError(Code.ResourceExhausted, "too much is being read at the moment");
     }
     gathering ??= gather();
     const { keys, answer } = gathering;
+    if (isNew) waiting += 1;
     keys.add(key);
     if (keys.size >= keysMax) gathering = undefined;
     return (await answer).get(key);
