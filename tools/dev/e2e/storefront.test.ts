@@ -68,9 +68,9 @@ describe.each(["multi", "single"] as const)(
     test("a visitor searches, fills a cart, becomes a customer, pays with a double click, watches, cancels another", async () => {
       await page.goto("/");
       await heading("Plain things, well made.");
-      await page.getByRole("searchbox").fill("french press steel");
+      await page.getByRole("searchbox").fill("double-walled press, two layers");
       await page.keyboard.press("Enter");
-      await heading("“french press steel”");
+      await heading("“double-walled press, two layers”");
       await page.getByRole("link", { name: "French press, 0.8 l" }).click();
       await heading("French press, 0.8 l");
       await page.getByText(/in stock|left/i).waitFor();
@@ -87,7 +87,7 @@ describe.each(["multi", "single"] as const)(
       await heading("Your order");
       await orderState("paid");
       expect(await page.locator(".step-past, .step-present").count()).toBe(4);
-      await page.getByText("Live").waitFor();
+      await page.locator('[data-connection="live"]').waitFor();
       const [placed, ...others] = await ordersOf(email);
       expect(others, "a double click is one order").toEqual([]);
 
@@ -284,6 +284,35 @@ describe.each(["multi", "single"] as const)(
       }
       expect((await fetch(`${shop.stack.addresses.edge}/assets/no-such.js`)).status).toBe(404);
     });
+
+    // In one process no service is away alone.
+    if (topology === "multi") {
+      test("with services away the shop goes on: less is shown, and said so; what cannot be done is told with an id", async () => {
+        const { stack } = shop;
+        for (const name of ["inventory", "recommendation"]) await stack.stop(name);
+        const startedMs = performance.now();
+        await page.goto(`/products/${sku}`);
+        await page.getByText("We cannot see our shelves at the moment").waitFor();
+        expect(performance.now() - startedMs).toBeLessThan(3_000);
+        await stack.stop("cart");
+        await button("Add to cart").click();
+        const alert = page.getByRole("alert");
+        await alert.getByText("Part of the shop is not answering").waitFor();
+        expect(await alert.getByText(/Request [0-9a-f]{32}/).count()).toBe(1);
+        for (const name of ["inventory", "recommendation", "cart"]) await stack.start(name);
+        await expect
+          .poll(
+            async () => {
+              await button("Try again")
+                .click({ timeout: 1_000 })
+                .catch(() => undefined);
+              return await page.getByRole("link", { name: /Cart 1/ }).count();
+            },
+            { timeout: 20_000 },
+          )
+          .toBe(1);
+      });
+    }
 
     test("afterwards the books balance", async () => {
       await expect
