@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectBooksToBalance } from "./books.ts";
-import { startBrowser, type TestBrowser } from "./browser.ts";
+import { startBrowser, type TestBrowser, type Visitor } from "./browser.ts";
 import { type Shop, startShop } from "./shop.ts";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
