@@ -18,19 +18,24 @@ describe.each(["multi", "single"] as const)(
   (topology) => {
     let shop: Shop;
     let browser: TestBrowser;
+    let visitor: Visitor;
     let page: Page;
     let axe: string;
     beforeAll(async () => {
       axe = await readFile(axePath, "utf8");
+      browser = await startBrowser();
       shop = await startShop(topology);
     }, 300_000);
-    afterAll(() => shop?.[Symbol.asyncDispose]());
+    afterAll(async () => {
+      await browser?.[Symbol.asyncDispose]();
+      await shop?.[Symbol.asyncDispose]();
+    });
     beforeEach(async () => {
-      browser = await startBrowser({ baseURL: shop.stack.addresses.edge });
-      page = browser.context.pages()[0] ?? (await browser.context.newPage());
+      visitor = await browser.visit({ baseURL: shop.stack.addresses.edge });
+      page = visitor.page;
       page.setDefaultTimeout(15_000);
-    }, 300_000);
-    afterEach(() => browser?.[Symbol.asyncDispose]());
+    });
+    afterEach(() => visitor?.[Symbol.asyncDispose]());
 
     const orderState = (state: string) => page.locator(`.order-status[data-state="${state}"]`).waitFor();
     const heading = (name: string | RegExp) => page.getByRole("heading", { level: 1, name }).waitFor();
@@ -106,7 +111,7 @@ describe.each(["multi", "single"] as const)(
         .poll(async () => (await ordersOf(email)).map(({ state }) => state).sort())
         .toEqual(["CANCELLED", "PAID"]);
       await page.locator(`[data-order="${placed?.order_id}"] [data-state="paid"]`).waitFor();
-      expect(browser.complaints).toEqual([]);
+      expect(visitor.complaints).toEqual([]);
     });
 
     test("an order whose answer was lost is asked for again, and is one order", async () => {
@@ -218,10 +223,10 @@ describe.each(["multi", "single"] as const)(
     test("no network is told in human words, and trying again helps", async () => {
       await page.goto("/");
       await heading("Plain things");
-      await browser.context.setOffline(true);
+      await visitor.context.setOffline(true);
       await page.locator(".card a").first().click();
       await heading("No connection");
-      await browser.context.setOffline(false);
+      await visitor.context.setOffline(false);
       await button("Try again").click();
       await page.locator(".product").waitFor();
     });
