@@ -1,5 +1,11 @@
-import { createServer as createHttp1Server } from "node:http";
-import { constants, createServer as createHttp2Server, Http2ServerRequest, type ServerHttp2Session } from "node:http2";
+import { createServer as createHttp1Server, type Server as Http1Server } from "node:http";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  Http2ServerRequest,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { Socket } from "node:net";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import type { HttpRequest, HttpResponse } from "./public-page.ts";
@@ -55,34 +61,8 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
   const limits = { ...defaultLimits, ...options.limits };
   const sniffing = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  const http1 = createHttp1Server(
-    { maxHeaderSize: limits.headerBytesMax, keepAlive: true, keepAliveInitialDelay: limits.keepAliveDelayMs },
-    options.onRequest,
-  );
-  http1.maxConnections = limits.connectionsMax;
-  http1.headersTimeout = limits.headersTimeoutMs;
-  http1.requestTimeout = limits.requestTimeoutMs;
-  const http2 = createHttp2Server(
-    {
-      settings: {
-        maxConcurrentStreams: limits.streamsPerConnectionMax,
-        maxHeaderListSize: limits.headerBytesMax,
-        enablePush: false,
-      },
-      maxSessionMemory: limits.sessionMemoryMbMax,
-    },
-    (request, response) => {
-      if (!options.isEndless(request)) boundRequestTime(request, limits.requestTimeoutMs);
-      options.onRequest(request, response);
-    },
-  );
-  http2.on("session", (session: ServerHttp2Session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-    closeWhenIdle(session, limits.idleTimeoutMs);
-  });
-  // A caller who breaks off is no error of ours; unheard, it would end the process.
-  http2.on("sessionError", () => undefined);
+  const http1 = createHttp1(options, limits);
+  const http2 = createHttp2(options, limits, sessions);
 
   // The HTTP/1.1 server is the one that listens, so that it keeps its own watch over slow and idle connections; what
   // speaks HTTP/2 is taken out before it looks.
@@ -90,6 +70,7 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
   http1.removeAllListeners("connection");
   http1.on("connection", (socket: Socket) => {
     sniffing.add(socket);
+    socket.once("close", () => sniffing.delete(socket));
     sniff(socket, limits.headersTimeoutMs, (isHttp2) => {
       sniffing.delete(socket);
       if (!isHttp2 && serveHttp1) return Reflect.apply(serveHttp1, http1, [socket]);
@@ -97,22 +78,10 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
       socket.allowHalfOpen = false;
       http2.emit("connection", socket);
     });
-    socket.once("close", () => sniffing.delete(socket));
-  });
-
-  const port = await new Promise<number>((resolve, reject) => {
-    http1.once("error", (cause) => {
-      const text = formatAddress(options.address);
-      reject(new Error(`cannot listen on ${text}: is it in use? ${options.addressSetting} changes it`, { cause }));
-    });
-    http1.listen(options.address.port, options.address.host, () => {
-      const bound = http1.address();
-      resolve(typeof bound === "object" && bound !== null ? bound.port : options.address.port);
-    });
   });
 
   return {
-    port,
+    port: await listen(http1, options),
     async drain() {
       const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
       for (const socket of sniffing) socket.destroy();
@@ -128,6 +97,60 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
       clearTimeout(late);
     },
   };
+}
+
+function createHttp1({ onRequest }: PublicListenerOptions, limits: Limits): Http1Server {
+  const server = createHttp1Server(
+    { maxHeaderSize: limits.headerBytesMax, keepAlive: true, keepAliveInitialDelay: limits.keepAliveDelayMs },
+    onRequest,
+  );
+  server.maxConnections = limits.connectionsMax;
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.requestTimeout = limits.requestTimeoutMs;
+  return server;
+}
+
+/** Keeps the open connections in `sessions`. */
+function createHttp2(
+  { onRequest, isEndless }: PublicListenerOptions,
+  limits: Limits,
+  sessions: Set<ServerHttp2Session>,
+): Http2Server {
+  const server = createHttp2Server(
+    {
+      settings: {
+        maxConcurrentStreams: limits.streamsPerConnectionMax,
+        maxHeaderListSize: limits.headerBytesMax,
+        enablePush: false,
+      },
+      maxSessionMemory: limits.sessionMemoryMbMax,
+    },
+    (request, response) => {
+      if (!isEndless(request)) boundRequestTime(request, limits.requestTimeoutMs);
+      onRequest(request, response);
+    },
+  );
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    closeWhenIdle(session, limits.idleTimeoutMs);
+  });
+  // A caller who breaks off is no error of ours; unheard, it would end the process.
+  server.on("sessionError", () => undefined);
+  return server;
+}
+
+async function listen(server: Http1Server, { address, addressSetting }: PublicListenerOptions): Promise<number> {
+  return await new Promise<number>((resolve, reject) => {
+    server.once("error", (cause) => {
+      const text = formatAddress(address);
+      reject(new Error(`cannot listen on ${text}: is it in use? ${addressSetting} changes it`, { cause }));
+    });
+    server.listen(address.port, address.host, () => {
+      const bound = server.address();
+      resolve(typeof bound === "object" && bound !== null ? bound.port : address.port);
+    });
+  });
 }
 
 /** Reads as much of a new connection as tells which protocol it speaks, puts it back, and says which. */

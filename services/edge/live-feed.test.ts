@@ -2,7 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Product, ProductSchema } from "../../gen/shop/catalog/v1/catalog_pb.ts";
-import { createLiveFeed, type LiveFeed, type LiveState, type LiveSubscription } from "./live-feed.ts";
+import { createLiveFeed, type LiveFeed, type LiveSubscription } from "./live-feed.ts";
+import type { LiveState } from "./live-product.ts";
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -117,8 +118,11 @@ describe("the live feed", () => {
     await expect.poll(() => shop.reads.products).toBeGreaterThan(2);
     setPrice("CUP", 500n, 2n);
     expect(await told).toBe("CUP 500 7");
-    feed.productChanged("CUP", 1n);
-    expect(shop.reads.products).toBe(shop.reads.products);
+    const { products } = shop.reads;
+    feed.productChanged("CUP", 2n);
+    feed.stockChanged(["CUP"]);
+    await expect.poll(() => shop.reads.stock).toBe(2);
+    expect(shop.reads.products).toBe(products);
   });
 
   test("goes on without stock while inventory is away, and tells it when it is back", async () => {
@@ -147,10 +151,10 @@ describe("the live feed", () => {
 
   test("says nothing more of what is unsubscribed, and forgets what nobody follows", async () => {
     const caller = open("CUP", "POT");
-    await Promise.resolve(await next(caller));
+    await next(caller);
     await next(caller);
     caller.unsubscribe(["CUP", "NEVER"]);
-    const { reads } = { reads: { ...shop.reads } };
+    const reads = { ...shop.reads };
     shop.stock.set("CUP", 0n);
     feed.stockChanged(["CUP"]);
     shop.stock.set("POT", 2n);
