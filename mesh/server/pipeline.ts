@@ -32,6 +32,8 @@ export interface IncomingCall {
   readonly needsPeer?: boolean;
   /** A function at the edge, where a token must be verified first; it may reject. */
   readonly endUser: EndUser | undefined | (() => Promise<EndUser | undefined>);
+  /** IP address of a caller outside; known at the public edge only. */
+  readonly clientAddress?: string | undefined;
   readonly cancel: CancelSource;
   /** Told the id under which logs and traces know the call. */
   readonly onTrace?: (traceId: string) => void;
@@ -184,6 +186,7 @@ class HandlerCallContext implements CallContext {
   readonly deadlineMs: number;
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
+  readonly clientAddress: string | undefined;
   readonly otel: Context;
   readonly #cancel: CancelSource;
 
@@ -192,6 +195,7 @@ class HandlerCallContext implements CallContext {
     this.deadlineMs = deadlineMs;
     this.peer = call.peer;
     this.endUser = endUser;
+    this.clientAddress = call.clientAddress;
     this.otel = otel;
     this.#cancel = call.cancel;
   }
@@ -238,6 +242,7 @@ function spanAttributes(call: IncomingCall): Record<string, string> {
     "rpc.system.name": "grpc",
     "rpc.method": call.policy.path,
     ...(call.peer && { "weft.peer": call.peer }),
+    ...(call.clientAddress && { "client.address": call.clientAddress }),
   };
 }
 
@@ -262,6 +267,7 @@ function log(
     detail: error.rawMessage,
     duration_ms: Math.round(seconds * 1e6) / 1000,
     ...(call.peer && { peer: call.peer }),
+    ...(call.clientAddress && { client_address: call.clientAddress }),
     ...(logLevel === "error" && { error: thrown }),
   };
   runAs({ otel }, () => logger[logLevel](`${call.policy.path} answered ${fields.code}`, fields));

@@ -17,6 +17,8 @@ import type { Route } from "./routes.ts";
 
 /** What becomes known of a call from outside while Connect handles it. */
 export interface PublicCall {
+  /** IP address of the caller; undefined once the connection is gone. */
+  readonly clientAddress?: string | undefined;
   /** Under which logs and traces know the call; undefined until it has entered the pipeline. */
   requestId?: string;
   /** Aborted by Connect with the error that it answers. */
@@ -28,8 +30,8 @@ export interface PublicCall {
 export const publicCallKey: ContextKey<PublicCall> = createContextKey<PublicCall>({});
 
 /** Context values for one request. */
-export function publicContextValues(): ContextValues {
-  return createContextValues().set(publicCallKey, {});
+export function publicContextValues(clientAddress: string | undefined): ContextValues {
+  return createContextValues().set(publicCallKey, { clientAddress });
 }
 
 /** Connect's gate, used to see what it makes of a request. */

@@ -23,7 +23,7 @@ async function start(limits: NonNullable<Limits> = {}, onRequest = answerVersion
     isEndless: ({ url }) => url === "/endless",
     limits,
   });
-  resources.push(() => listener.drain());
+  resources.push(() => listener.close());
   return listener;
 }
 
@@ -106,7 +106,7 @@ test("hangs up on a connection in HTTP/2 that nobody uses", async () => {
 });
 
 test("bounds the time of a request in HTTP/2, unless its method takes a stream", async () => {
-  const { port } = await start({ requestTimeoutMs: 50 }, (request, response) => {
+  const { port } = await start({ headersTimeoutMs: 50, requestTimeoutMs: 50 }, (request, response) => {
     if (request.url === "/endless") response.write("go on\n");
   });
   const session = openHttp2(port);
@@ -119,16 +119,16 @@ test("bounds the time of a request in HTTP/2, unless its method takes a stream",
   expect(endless.closed).toBe(false);
 });
 
-test("lets what is in hand end when it drains, over both versions, and takes nothing new", async () => {
+test("lets what is in hand end when it closes, over both versions, and takes nothing new", async () => {
   const inHand: HttpResponse[] = [];
-  const { port, drain } = await start({}, (_request, response) => void inHand.push(response));
+  const { port, close } = await start({}, (_request, response) => void inHand.push(response));
   const first = new Promise<string>((resolve, reject) => {
     get({ port, host: "127.0.0.1" }, (response) => resolve(text(response))).on("error", reject);
   });
   const second = text(openHttp2(port).request({ ":path": "/" }));
   dial(port);
   await expect.poll(() => inHand.length).toBe(2);
-  const drained = drain();
+  const drained = close();
   await expect(askHttp1(port)).rejects.toThrow();
   for (const response of inHand) response.end("done");
   expect(await Promise.all([first, second])).toEqual(["done", "done"]);
@@ -137,11 +137,11 @@ test("lets what is in hand end when it drains, over both versions, and takes not
 });
 
 test("cuts off what does not end in time", async () => {
-  const { port, drain } = await start({ drainTimeoutMs: 50 }, (_request, response) => void response.write("on and on"));
+  const { port, close } = await start({ closeTimeoutMs: 50 }, (_request, response) => void response.write("on and on"));
   const stream = openHttp2(port).request({ ":path": "/" });
   stream.on("error", () => undefined);
   await once(stream, "data");
-  await drain();
+  await close();
 });
 
 test("names the setting when its address is taken", async () => {

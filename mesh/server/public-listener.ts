@@ -1,7 +1,14 @@
-import { createServer as createHttp1Server } from "node:http";
-import { constants, createServer as createHttp2Server, Http2ServerRequest, type ServerHttp2Session } from "node:http2";
+import { createServer as createHttp1Server, type Server as Http1Server } from "node:http";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  Http2ServerRequest,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { Socket } from "node:net";
-import { type Address, formatAddress } from "../contract/settings.ts";
+import { listen } from "../contract/listen.ts";
+import type { Address } from "../contract/settings.ts";
 import type { HttpRequest, HttpResponse } from "./public-page.ts";
 
 /** Bounds of what the outside can hold open. */
@@ -19,8 +26,11 @@ const defaultLimits = {
   headerBytesMax: 16 * 1024,
   /** Megabytes that a connection's streams may hold in all. */
   sessionMemoryMbMax: 10,
-  drainTimeoutMs: 10_000,
-  idleCheckIntervalMs: 100,
+  /** How often slow and idle connections in HTTP/1.1 are looked for. */
+  timeoutsCheckedEachMs: 5_000,
+  /** For answers in hand to leave when it closes. */
+  closeTimeoutMs: 2_000,
+  idleCheckIntervalMs: 50,
 };
 
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -41,8 +51,8 @@ type Limits = typeof defaultLimits;
 /** A listening port. */
 export interface PublicListener {
   readonly port: number;
-  /** Takes no new connections and requests, lets those in hand end, closes. */
-  drain(): Promise<void>;
+  /** Takes no new connections and requests, lets the answers in hand leave, closes. */
+  close(): Promise<void>;
 }
 
 /**
@@ -55,14 +65,67 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
   const limits = { ...defaultLimits, ...options.limits };
   const sniffing = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  const http1 = createHttp1Server(
-    { maxHeaderSize: limits.headerBytesMax, keepAlive: true, keepAliveInitialDelay: limits.keepAliveDelayMs },
-    options.onRequest,
+  const http1 = createHttp1(options, limits);
+  const http2 = createHttp2(options, limits, sessions);
+
+  // The HTTP/1.1 server is the one that listens, so that it keeps its own watch over slow and idle connections; what
+  // speaks HTTP/2 is taken out before it looks.
+  const [serveHttp1] = http1.listeners("connection");
+  http1.removeAllListeners("connection");
+  http1.on("connection", (socket: Socket) => {
+    sniffing.add(socket);
+    socket.once("close", () => sniffing.delete(socket));
+    sniff(socket, limits.headersTimeoutMs, (isHttp2) => {
+      sniffing.delete(socket);
+      if (!isHttp2 && serveHttp1) return Reflect.apply(serveHttp1, http1, [socket]);
+      // HTTP/1.1 allows a caller to hang up its half and read on; in HTTP/2 that is a caller who has gone.
+      socket.allowHalfOpen = false;
+      http2.emit("connection", socket);
+    });
+  });
+
+  return {
+    port: await listen(http1, options.address, options.addressSetting),
+    async close() {
+      const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
+      for (const socket of sniffing) socket.destroy();
+      for (const session of sessions) session.close();
+      // A connection in HTTP/1.1 becomes idle with the end of its last call.
+      const idle = setInterval(() => http1.closeIdleConnections(), limits.idleCheckIntervalMs);
+      const late = setTimeout(() => {
+        http1.closeAllConnections();
+        for (const session of sessions) session.destroy();
+      }, limits.closeTimeoutMs);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(late);
+    },
+  };
+}
+
+function createHttp1({ onRequest }: PublicListenerOptions, limits: Limits): Http1Server {
+  const server = createHttp1Server(
+    {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: limits.timeoutsCheckedEachMs,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.keepAliveDelayMs,
+    },
+    onRequest,
   );
-  http1.maxConnections = limits.connectionsMax;
-  http1.headersTimeout = limits.headersTimeoutMs;
-  http1.requestTimeout = limits.requestTimeoutMs;
-  const http2 = createHttp2Server(
+  server.maxConnections = limits.connectionsMax;
+  return server;
+}
+
+/** Keeps the open connections in `sessions`. */
+function createHttp2(
+  { onRequest, isEndless }: PublicListenerOptions,
+  limits: Limits,
+  sessions: Set<ServerHttp2Session>,
+): Http2Server {
+  const server = createHttp2Server(
     {
       settings: {
         maxConcurrentStreams: limits.streamsPerConnectionMax,
@@ -72,62 +135,18 @@ export async function listenPublic(options: PublicListenerOptions): Promise<Publ
       maxSessionMemory: limits.sessionMemoryMbMax,
     },
     (request, response) => {
-      if (!options.isEndless(request)) boundRequestTime(request, limits.requestTimeoutMs);
-      options.onRequest(request, response);
+      if (!isEndless(request)) boundRequestTime(request, limits.requestTimeoutMs);
+      onRequest(request, response);
     },
   );
-  http2.on("session", (session: ServerHttp2Session) => {
+  server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     closeWhenIdle(session, limits.idleTimeoutMs);
   });
   // A caller who breaks off is no error of ours; unheard, it would end the process.
-  http2.on("sessionError", () => undefined);
-
-  // The HTTP/1.1 server is the one that listens, so that it keeps its own watch over slow and idle connections; what
-  // speaks HTTP/2 is taken out before it looks.
-  const [serveHttp1] = http1.listeners("connection");
-  http1.removeAllListeners("connection");
-  http1.on("connection", (socket: Socket) => {
-    sniffing.add(socket);
-    sniff(socket, limits.headersTimeoutMs, (isHttp2) => {
-      sniffing.delete(socket);
-      if (!isHttp2 && serveHttp1) return Reflect.apply(serveHttp1, http1, [socket]);
-      // HTTP/1.1 allows a caller to hang up its half and read on; in HTTP/2 that is a caller who has gone.
-      socket.allowHalfOpen = false;
-      http2.emit("connection", socket);
-    });
-    socket.once("close", () => sniffing.delete(socket));
-  });
-
-  const port = await new Promise<number>((resolve, reject) => {
-    http1.once("error", (cause) => {
-      const text = formatAddress(options.address);
-      reject(new Error(`cannot listen on ${text}: is it in use? ${options.addressSetting} changes it`, { cause }));
-    });
-    http1.listen(options.address.port, options.address.host, () => {
-      const bound = http1.address();
-      resolve(typeof bound === "object" && bound !== null ? bound.port : options.address.port);
-    });
-  });
-
-  return {
-    port,
-    async drain() {
-      const closed = new Promise<void>((resolve) => http1.close(() => resolve()));
-      for (const socket of sniffing) socket.destroy();
-      for (const session of sessions) session.close();
-      // A connection in HTTP/1.1 becomes idle with the end of its last call.
-      const idle = setInterval(() => http1.closeIdleConnections(), limits.idleCheckIntervalMs);
-      const late = setTimeout(() => {
-        http1.closeAllConnections();
-        for (const session of sessions) session.destroy();
-      }, limits.drainTimeoutMs);
-      await closed;
-      clearInterval(idle);
-      clearTimeout(late);
-    },
-  };
+  server.on("sessionError", () => undefined);
+  return server;
 }
 
 /** Reads as much of a new connection as tells which protocol it speaks, puts it back, and says which. */

@@ -34,16 +34,18 @@ export async function answerPage(request: HttpRequest, response: HttpResponse, o
   const { method = "", url = "/" } = request;
   const page = await findPage(request, options);
   const head = method === "HEAD";
-  if (page === undefined) {
-    const message = `nothing is served at ${method} ${url}`;
-    return send(response, 404, { "content-type": "application/json" }, JSON.stringify({ code: "not_found", message }));
-  }
+  if (page === undefined) return answerError(response, 404, "not_found", `nothing is served at ${method} ${url}`);
   if (page.status === 200 && isKnown(page, request.headers["if-none-match"])) {
     const { "content-type": _type, "content-encoding": _encoding, ...headers } = page.headers;
     return send(response, 304, headers);
   }
   const length = String(Buffer.byteLength(page.body));
   send(response, page.status, { ...page.headers, "content-length": length }, head ? undefined : page.body);
+}
+
+/** Answers as Connect answers an error, where no method is known. */
+export function answerError(response: HttpResponse, status: number, code: string, message: string): void {
+  send(response, status, { "content-type": "application/json" }, JSON.stringify({ code, message }));
 }
 
 async function findPage(request: HttpRequest, { pages, logger }: PageOptions): Promise<PageResponse | undefined> {

@@ -51,6 +51,7 @@ export function createPublicPipeline({ pipeline, routes, authenticate }: PublicP
       deadlineMs: requestDeadlineMs(request.header, Date.now()),
       peer: undefined,
       endUser: async () => await authenticate(request.header),
+      clientAddress: state.clientAddress,
       cancel: cancelSourceOf(request.signal),
       onTrace: (traceId) => {
         state.requestId = traceId;

@@ -1,10 +1,17 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { Code } from "@connectrpc/connect";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Code, createClient } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { currentCall } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
+import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { createWorld, type World } from "../testing/world.ts";
 import { type PublicServerOptions, servePublic } from "./public-server.ts";
@@ -29,13 +36,18 @@ const verify: PublicServerOptions["authenticate"] = async (headers) => {
 
 async function start(replaced: Parameters<typeof echoRoutes>[0] = {}, authenticate = verify) {
   server = await servePublic({
-    service: "edge",
     address: { host: "127.0.0.1", port: 0 },
     addressSetting: "EDGE_ADDR",
     routes: echoRoutes(replaced),
     telemetry: world.telemetry("edge"),
     authenticate,
     corsOrigins: ["https://shop.example"],
+    isTrustedProxy: (address) => address === "127.0.0.1",
+    pages: ({ path }) => {
+      if (path === "/broken") throw new Error("SELECT * FROM pages");
+      if (path !== "/page") return undefined;
+      return { status: 200, headers: { "content-type": "text/plain", etag: '"v1"' }, body: "hello\n" };
+    },
   });
 }
 
@@ -279,4 +291,67 @@ test("says that it is well, and what it does not serve", async () => {
   const other = await fetch(`http://127.0.0.1:${server.port}/nothing`);
   expect(other.status).toBe(404);
   expect(await other.json()).toMatchObject({ code: "not_found" });
+});
+
+test.each([
+  ["gRPC", createGrpcTransport],
+  ["gRPC-Web", createGrpcWebTransport],
+  ["Connect", createConnectTransport],
+])("speaks %s over HTTP/2 without TLS, streams both ways too", async (_name, createTransport) => {
+  await start();
+  const sessionManager = new Http2SessionManager(`http://127.0.0.1:${server.port}`);
+  const transport = createTransport({ baseUrl: sessionManager.authority, httpVersion: "2", sessionManager });
+  const client = createClient(EchoService, transport);
+  expect((await client.echo({ text: "hi" })).text).toBe("hi");
+  const texts: string[] = [];
+  const said = (async function* () {
+    yield { text: "one" };
+    yield { text: "two" };
+  })();
+  for await (const { text } of client.chat(said)) texts.push(text);
+  expect(texts).toEqual(["one", "two"]);
+  await expect(client.echoForUser({})).rejects.toMatchObject({ code: Code.Unauthenticated });
+  sessionManager.abort();
+});
+
+test("knows the caller's address from our own proxy, in the call and in the log", async () => {
+  let address: string | undefined;
+  await start({
+    echo: () => {
+      address = currentCall()?.clientAddress;
+      throw new Error("broken");
+    },
+  });
+  await post("Echo", "{}", { "x-forwarded-for": "198.51.100.1, 203.0.113.9" });
+  expect(address).toBe("203.0.113.9");
+  expect(world.logs.find(({ level }) => level === "error")).toMatchObject({ client_address: "203.0.113.9" });
+});
+
+describe("pages", () => {
+  const ask = (path: string, init: RequestInit = {}) => fetch(`http://127.0.0.1:${server.port}${path}`, init);
+
+  test("are served beside the methods, to GET and HEAD", async () => {
+    await start();
+    const page = await ask("/page");
+    expect([page.status, await page.text(), page.headers.get("content-length")]).toEqual([200, "hello\n", "6"]);
+    const head = await ask("/page", { method: "HEAD" });
+    expect([head.status, await head.text(), head.headers.get("content-length")]).toEqual([200, "", "6"]);
+    expect((await ask("/page", { method: "POST" })).status).toBe(404);
+  });
+
+  test("are not sent to who has them", async () => {
+    await start();
+    for (const tag of ['"v1"', 'W/"v1"', '"v0", "v1"', "*"]) {
+      const page = await ask("/page", { headers: { "if-none-match": tag } });
+      expect([page.status, await page.text(), page.headers.get("etag")]).toEqual([304, "", '"v1"']);
+    }
+    expect((await ask("/page", { headers: { "if-none-match": '"v0"' } })).status).toBe(200);
+  });
+
+  test("that break say nothing of it outside", async () => {
+    await start();
+    const page = await ask("/broken");
+    expect([page.status, await page.text()]).toEqual([500, "internal error\n"]);
+    expect(world.logs.find(({ level }) => level === "error")).toMatchObject({ path: "/broken" });
+  });
 });

@@ -1,37 +1,31 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
-import { listen } from "../contract/listen.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import { createConnectHandler } from "./connect-handler.ts";
 import { answerCors } from "./cors.ts";
 import { createServerPipeline } from "./pipeline.ts";
+import { listenPublic } from "./public-listener.ts";
+import { answerError, answerPage, type HttpRequest, type Pages } from "./public-page.ts";
 import { createPublicPipeline } from "./public-pipeline.ts";
 import { createRequestValidation } from "./request-validation.ts";
 import { collectRoutes } from "./routes.ts";
 import type { RunningServer } from "./serve.ts";
 
-/** Bounds of the public server. */
+/** Bounds of a call. */
 const limits = {
   /** Also what a compressed body may grow to. */
   messageBytesMax: 1024 * 1024,
   timeoutMsMax: 5 * 60_000,
-  connectionsMax: 10_000,
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 30_000,
-  timeoutsCheckedEachMs: 5_000,
   /** For calls in hand to end. */
   drainTimeoutMs: 10_000,
-  /** For their answers to leave. */
-  closeTimeoutMs: 2_000,
 };
 
 /** Unknown fields are ignored, as protobuf's evolution needs; bytes that are no UTF-8 are refused, not replaced. */
 const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder("utf-8", { fatal: true }) };
 
 export interface PublicServerOptions {
-  readonly service: string;
   readonly address: Address;
   /** The setting that changes the address, for the error when it is taken. */
   readonly addressSetting: string;
@@ -41,17 +35,22 @@ export interface PublicServerOptions {
   readonly authenticate: (headers: Headers) => Promise<EndUser | undefined>;
   /** Origins of pages that may call: "https://shop.example". */
   readonly corsOrigins: readonly string[];
+  /** Whose X-Forwarded-For is believed; nobody's by default. */
+  readonly isTrustedProxy?: TrustedProxies;
+  /** What is served beside the methods. */
+  readonly pages?: Pages;
   readonly ready?: () => boolean;
 }
 
 /**
- * Serves methods to the outside: Connect, gRPC-Web and JSON over HTTP/1.1 by Connect's handlers, which only speak the
- * protocols; their calls go through the same pipeline as everybody's.
+ * Serves methods to the outside on one port: gRPC, gRPC-Web, Connect (GET too, for methods without side effects) and JSON,
+ * over HTTP/1.1 and h2c, by Connect's handlers, which only speak the protocols; their calls go through the same pipeline
+ * as everybody's. Pages beside them.
  *
  * @throws ContractError if an option makes no sense; Error naming the address that is taken
  */
 export async function servePublic(options: PublicServerOptions): Promise<RunningServer> {
-  const { telemetry } = options;
+  const { telemetry, isTrustedProxy = () => false } = options;
   const routes = collectRoutes(options.routes);
   const validate = createRequestValidation([...routes.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });
@@ -68,57 +67,46 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
     },
     telemetry.logger,
   );
+  const pages = { pages: withHealth(options.pages, ready), logger: telemetry.logger };
   const origins = new Set(options.corsOrigins);
-  const { headersTimeoutMs, requestTimeoutMs, timeoutsCheckedEachMs } = limits;
-  const server = createServer(
-    {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: timeoutsCheckedEachMs,
-      // A peer that is gone without a word is noticed, though nothing is sent to it.
-      keepAlive: true,
-    },
-    (request, response) => {
+  const listener = await listenPublic({
+    address: options.address,
+    addressSetting: options.addressSetting,
+    onRequest: (request, response) => {
       if (answerCors(origins, request, response)) return;
       try {
-        if (!handle(request, response)) answerOther(request, response, ready);
+        if (!handle(request, response, addressOf(request, isTrustedProxy))) void answerPage(request, response, pages);
       } catch {
-        answer(response, 400, "invalid_argument", "the request's path and Host make no URL");
+        answerError(response, 400, "invalid_argument", "the request's path and Host make no URL");
       }
     },
-  );
-  server.maxConnections = limits.connectionsMax;
-  const port = await listen(server, options.address, options.addressSetting);
+    isEndless: ({ url = "" }) => {
+      const kind = routes.get(url.slice(1))?.policy.kind;
+      return kind === "bidi_streaming" || kind === "client_streaming";
+    },
+  });
+  const { port } = listener;
   telemetry.logger.info("serving the public API", { address: formatAddress({ ...options.address, port }) });
   return {
     port,
     async [Symbol.asyncDispose]() {
       draining = true;
       await pipeline.drain(limits.drainTimeoutMs);
-      await close(server);
+      await listener.close();
     },
   };
 }
 
-function answerOther(request: IncomingMessage, response: ServerResponse, ready: () => boolean): void {
-  if (request.url === "/healthz") {
-    const [status, text] = ready() ? [200, "ok\n"] : [503, "not ready\n"];
-    response.writeHead(status, { "content-type": "text/plain" }).end(text);
-    return;
-  }
-  answer(response, 404, "not_found", `nothing is served at ${request.method} ${request.url}`);
+function addressOf(request: HttpRequest, isTrusted: TrustedProxies): string | undefined {
+  const forwardedFor = request.headers["x-forwarded-for"];
+  return clientAddress(request.socket?.remoteAddress, forwardedFor?.toString(), isTrusted);
 }
 
-function answer(response: ServerResponse, status: number, code: string, message: string): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ code, message }));
-}
-
-/** Takes no new connections and closes each as soon as its last answer has left. */
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
-  const cut = setTimeout(() => server.closeAllConnections(), limits.closeTimeoutMs);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(cut);
+/** The pages, and GET /healthz for load balancers. */
+function withHealth(pages: Pages | undefined, ready: () => boolean): Pages {
+  return (request) => {
+    if (request.path !== "/healthz") return pages?.(request);
+    const [status, body] = ready() ? [200, "ok\n"] : [503, "not ready\n"];
+    return { status, headers: { "content-type": "text/plain" }, body };
+  };
 }

@@ -101,7 +101,14 @@ describe("browsing", () => {
     expect([status, json]).toEqual([
       200,
       {
-        products: [{ sku: "CUP", name: "Cup", price: { currencyCode: "EUR", minorUnits: "450" } }],
+        products: [
+          {
+            sku: "CUP",
+            name: "Cup",
+            price: { currencyCode: "EUR", minorUnits: "450" },
+            picturePath: "/pictures/CUP.svg",
+          },
+        ],
         nextPageToken: "more",
       },
     ]);

@@ -1,15 +1,23 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
+import { createBroker, createDirectPublisher, startBroadcast } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
-import { runMain, serve, servePublic } from "@weft/mesh/server";
+import { type Pages, runMain, serve, servePublic } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
-import { createClients, fetchJwks } from "./clients.ts";
+import { file_shop_api_v1_events } from "../../gen/shop/api/v1/events_pb.ts";
+import { createBatchReader } from "./batch-reader.ts";
+import { createClients, createPageParts, fetchJwks, readAvailable, readProducts } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { createProductViewed, liveHandlers } from "./events.ts";
 import { createJwksCache } from "./jwks.ts";
+import { createLiveFeed } from "./live-feed.ts";
+import { createPicturePages } from "./picture-pages.ts";
 import { edgeRoutes } from "./rpc.ts";
+import { loadStaticFiles } from "./static-files.ts";
 import { createAuthenticate } from "./tokens.ts";
 
 const SERVICE = "edge";
+const STOREFRONT = new URL("./storefront/dist/", import.meta.url);
 
 /** Starts the edge; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
@@ -19,25 +27,50 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(
-    createMesh({ service: SERVICE, credentials, telemetry, endpoints, ...(inProcess && { inProcess }) }),
-  );
+  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });
 
+  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const publisher = resources.use(createDirectPublisher({ broker, telemetry }));
+  const live = resources.use(
+    createLiveFeed({
+      readProducts: (skus) => readProducts(clients.catalog, skus),
+      readAvailable: (skus) => readAvailable(clients.inventory, skus),
+      logger,
+    }),
+  );
+  resources.use(startBroadcast({ broker, telemetry, handlers: liveHandlers(live), onGap: live.refreshAll }));
+
+  const storefront = await loadStaticFiles(STOREFRONT);
+  if (storefront === undefined) logger.warn("the storefront is not built: nothing is served at /");
+  const findProduct = createBatchReader({ read: (skus) => readProducts(clients.catalog, skus) });
+  const pictures = createPicturePages({ findProduct });
+  const pages: Pages = async (request) => (await pictures(request)) ?? storefront?.(request);
+
   // The mesh may ask the edge for nothing but health and the admin API.
   resources.use(
-    await serve({ service: SERVICE, config: config.mesh, routes: () => undefined, credentials, telemetry, mesh }),
+    await serve({
+      service: SERVICE,
+      config: config.mesh,
+      routes: () => undefined,
+      describes: [file_shop_api_v1_events],
+      credentials,
+      telemetry,
+      mesh,
+    }),
   );
+  const pageParts = createPageParts(clients, config.recommendedSkus);
   resources.use(
     await servePublic({
-      service: SERVICE,
       address: config.publicAddress,
       addressSetting: "EDGE_ADDR",
-      routes: edgeRoutes({ clients, logger }),
+      routes: edgeRoutes({ clients, pageParts, live, productViewed: createProductViewed(publisher) }),
       telemetry,
       authenticate: createAuthenticate({ keys, issuer: config.tokenIssuer, clock }),
       corsOrigins: config.corsOrigins,
+      isTrustedProxy: config.isTrustedProxy,
+      pages,
     }),
   );
   return resources.move();

@@ -31,13 +31,13 @@ const TRUST_DOMAIN = "weft.local";
 export const TEST_ISSUER = "https://shop.test";
 export const TEST_ORIGIN = "https://page.test";
 
-/** Starts the stand-ins, then the edge. A service without a stand-in is away. */
-export async function startTestEdge(inner: Inner): Promise<TestEdge> {
+/** Starts the stand-ins, then the edge. A service without a stand-in is away, and so is NATS unless its URL is given. */
+export async function startTestEdge(inner: Inner, overrides: Record<string, string> = {}): Promise<TestEdge> {
   await using resources = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "weft-edge-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
   const authority = await openCertificateAuthority({ directory, trustDomain: TRUST_DOMAIN });
-  const names = ["edge", "user", "catalog", "inventory", "order"];
+  const names = ["edge", "user", "catalog", "inventory", "cart", "order", "recommendation"];
   for (const name of [...names, "operator"]) await authority.issue(name);
   const addresses = new Map<string, string>();
   for (const name of names) addresses.set(name, `127.0.0.1:${await freePort()}`);
@@ -62,7 +62,14 @@ export async function startTestEdge(inner: Inner): Promise<TestEdge> {
     running.set(service, stack);
   }
   const port = await freePort();
-  const settings = { EDGE_ADDR: `127.0.0.1:${port}`, CORS_ORIGINS: TEST_ORIGIN, TOKEN_ISSUER: TEST_ISSUER };
+  const settings = {
+    EDGE_ADDR: `127.0.0.1:${port}`,
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    CORS_ORIGINS: TEST_ORIGIN,
+    TOKEN_ISSUER: TEST_ISSUER,
+    RECOMMENDED_SKUS: "CUP,POT",
+    ...overrides,
+  };
   resources.use(await start(loadConfig({ ...(await env("edge")), ...settings })));
 
   const all = resources.move();

@@ -1,30 +1,93 @@
-import type { Logger } from "@weft/mesh/telemetry";
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "@weft/mesh/contract";
 
-/** What GetProduct needs of others. */
-export interface ProductDeps<Product> {
-  /** The signal ends the search when its answer is not needed any more. */
-  findProduct(sku: string, signal: AbortSignal): Promise<Product>;
-  /** How many are on sale. Bounded tightly: rejects rather than keep the page waiting. */
-  findAvailable(sku: string, signal: AbortSignal): Promise<bigint>;
-  logger: Logger;
+/** What a product's page asks of others. The signal ends what nobody needs any more. */
+export interface ProductPageDeps<Product> {
+  findProduct(sku: string, signal: AbortSignal): Promise<Product | undefined>;
+  /** How many can be ordered; undefined if that is not known at the moment. */
+  findAvailable(sku: string, signal: AbortSignal): Promise<bigint | undefined>;
+  /** What else one may like, the best first. */
+  findRecommended(sku: string, signal: AbortSignal): Promise<{ skus: readonly string[]; secondBest: boolean }>;
+  /** Those of the products that there are; undefined if they are not known at the moment. */
+  findProducts(skus: readonly string[], signal: AbortSignal): Promise<readonly Product[] | undefined>;
 }
 
-/**
- * A product with what is left of it. Browsing does without inventory: `available` is undefined when that is not known.
- * Both are asked at once.
- */
+export interface ProductPage<Product> {
+  readonly product: Product | undefined;
+  readonly available: bigint | undefined;
+  readonly recommendations: readonly Product[];
+  /** The parts that are missing or second best. */
+  readonly degraded: readonly ("stock" | "recommendations")[];
+}
+
+/** A product with what is left of it, both asked at once. Does without stock. */
 export async function getProduct<Product>(
-  deps: ProductDeps<Product>,
+  deps: Pick<ProductPageDeps<Product>, "findProduct" | "findAvailable">,
   sku: string,
-): Promise<{ product: Product; available: bigint | undefined }> {
-  const left = new AbortController();
-  const stock = deps.findAvailable(sku, left.signal).catch((error: unknown) => {
-    if (!left.signal.aborted) deps.logger.debug("stock is not known, the product is shown without", { sku, error });
-    return undefined;
+): Promise<{ product: Product | undefined; available: bigint | undefined }> {
+  return await together(async (signal) => {
+    const [product, available] = await Promise.all([deps.findProduct(sku, signal), deps.findAvailable(sku, signal)]);
+    return { product, available };
   });
+}
+
+/** All that a product's page shows. Only the product itself must be there; what else is missing is named. */
+export async function getProductPage<Product extends { readonly sku: string }>(
+  deps: ProductPageDeps<Product>,
+  sku: string,
+): Promise<ProductPage<Product>> {
+  return await together(async (signal) => {
+    const [product, available, recommended] = await Promise.all([
+      deps.findProduct(sku, signal),
+      deps.findAvailable(sku, signal),
+      recommend(deps, sku, signal),
+    ]);
+    return {
+      product,
+      available,
+      recommendations: recommended.products,
+      degraded: [
+        ...(available === undefined ? (["stock"] as const) : []),
+        ...(recommended.secondBest ? (["recommendations"] as const) : []),
+      ],
+    };
+  });
+}
+
+async function recommend<Product extends { readonly sku: string }>(
+  deps: ProductPageDeps<Product>,
+  sku: string,
+  signal: AbortSignal,
+): Promise<{ products: readonly Product[]; secondBest: boolean }> {
+  const { skus, secondBest } = await deps.findRecommended(sku, signal);
+  if (skus.length === 0) return { products: [], secondBest };
+  const found = await deps.findProducts(skus, signal);
+  if (found === undefined) return { products: [], secondBest: true };
+  const bySku = new Map(found.map((product) => [product.sku, product]));
+  return { products: skus.flatMap((each) => bySku.get(each) ?? []), secondBest };
+}
+
+/** Runs calls side by side; the first that fails ends the others. */
+async function together<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const left = new AbortController();
   try {
-    return { product: await deps.findProduct(sku, left.signal), available: await stock };
+    return await run(left.signal);
   } finally {
     left.abort();
   }
+}
+
+/**
+ * Whose cart a call is for: the customer's own, or without a token the visitor's, who has thought up its id.
+ *
+ * @throws ConnectError INVALID_ARGUMENT if there is neither
+ */
+export function cartIdOf(userId: string | undefined, visitorCartId: string): string {
+  if (userId !== undefined) return `user:${userId}`;
+  if (visitorCartId.length >= 8) return `visitor:${visitorCartId}`;
+  const description = "must be 8 to 56 random characters where the call carries no access token";
+  throw rpcError(Code.InvalidArgument, `visitor_cart_id ${description}`, {
+    reason: "CART_UNKNOWN",
+    violations: [{ field: "visitor_cart_id", description }],
+  });
 }

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type BrowserContext, type BrowserContextOptions, chromium } from "playwright-core";
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { aptInstall, canInstall } from "../engines/apt.ts";
 import { findExecutable } from "../processes/executables.ts";
 
@@ -26,31 +23,33 @@ async function locateChromium(): Promise<string> {
   return installed;
 }
 
-/** A browser with a profile of its own. Disposing of it ends it and removes the profile. */
+/** A Chromium with a profile of its own. Disposing of it ends it and removes the profile. */
 export interface TestBrowser extends AsyncDisposable {
+  /** A window of somebody who has never been here; it is closed with the others at the latest. */
+  visit(options?: BrowserContextOptions): Promise<Visitor>;
+}
+
+export interface Visitor extends AsyncDisposable {
   readonly context: BrowserContext;
+  readonly page: Page;
   /** What a page has complained of: uncaught errors, and the console's, which are also broken rules of the page's policy. */
   readonly complaints: readonly string[];
 }
 
-export async function startBrowser(options: BrowserContextOptions = {}): Promise<TestBrowser> {
-  const executablePath = await locateChromium();
-  const profile = await mkdtemp(join(tmpdir(), "weft-chromium-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    ...{ executablePath, args: ARGUMENTS, viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" },
-    ...options,
-  });
-  const complaints: string[] = [];
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-  context.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
+export async function startBrowser(): Promise<TestBrowser> {
+  const browser = await chromium.launch({ executablePath: await locateChromium(), args: ARGUMENTS });
   return {
-    context,
-    complaints,
-    async [Symbol.asyncDispose]() {
-      await context.close();
-      await rm(profile, { recursive: true, force: true, maxRetries: 3 });
+    async visit(options = {}) {
+      const viewport = { width: 1280, height: 900 };
+      const context = await browser.newContext({ viewport, reducedMotion: "reduce", ...options });
+      const complaints: string[] = [];
+      context.on("weberror", (error) => complaints.push(String(error.error())));
+      context.on("console", (message) => {
+        if (message.type() === "error") complaints.push(message.text());
+      });
+      const page = await context.newPage();
+      return { context, page, complaints, [Symbol.asyncDispose]: () => context.close() };
     },
+    [Symbol.asyncDispose]: () => browser.close(),
   };
 }

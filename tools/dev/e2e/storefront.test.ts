@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { expectBooksToBalance } from "./books.ts";
-import { startBrowser, type TestBrowser } from "./browser.ts";
+import { startBrowser, type TestBrowser, type Visitor } from "./browser.ts";
 import { type Shop, startShop } from "./shop.ts";
 
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -18,19 +18,24 @@ describe.each(["multi", "single"] as const)(
   (topology) => {
     let shop: Shop;
     let browser: TestBrowser;
+    let visitor: Visitor;
     let page: Page;
     let axe: string;
     beforeAll(async () => {
       axe = await readFile(axePath, "utf8");
+      browser = await startBrowser();
       shop = await startShop(topology);
     }, 300_000);
-    afterAll(() => shop?.[Symbol.asyncDispose]());
+    afterAll(async () => {
+      await browser?.[Symbol.asyncDispose]();
+      await shop?.[Symbol.asyncDispose]();
+    });
     beforeEach(async () => {
-      browser = await startBrowser({ baseURL: shop.stack.addresses.edge });
-      page = browser.context.pages()[0] ?? (await browser.context.newPage());
+      visitor = await browser.visit({ baseURL: shop.stack.addresses.edge });
+      page = visitor.page;
       page.setDefaultTimeout(15_000);
-    }, 300_000);
-    afterEach(() => browser?.[Symbol.asyncDispose]());
+    });
+    afterEach(() => visitor?.[Symbol.asyncDispose]());
 
     const orderState = (state: string) => page.locator(`.order-status[data-state="${state}"]`).waitFor();
     const heading = (name: string | RegExp) => page.getByRole("heading", { level: 1, name }).waitFor();
@@ -68,9 +73,9 @@ describe.each(["multi", "single"] as const)(
     test("a visitor searches, fills a cart, becomes a customer, pays with a double click, watches, cancels another", async () => {
       await page.goto("/");
       await heading("Plain things, well made.");
-      await page.getByRole("searchbox").fill("french press steel");
+      await page.getByRole("searchbox").fill("double-walled press, two layers");
       await page.keyboard.press("Enter");
-      await heading("“french press steel”");
+      await heading("“double-walled press, two layers”");
       await page.getByRole("link", { name: "French press, 0.8 l" }).click();
       await heading("French press, 0.8 l");
       await page.getByText(/in stock|left/i).waitFor();
@@ -87,7 +92,7 @@ describe.each(["multi", "single"] as const)(
       await heading("Your order");
       await orderState("paid");
       expect(await page.locator(".step-past, .step-present").count()).toBe(4);
-      await page.getByText("Live").waitFor();
+      await page.locator('[data-connection="live"]').waitFor();
       const [placed, ...others] = await ordersOf(email);
       expect(others, "a double click is one order").toEqual([]);
 
@@ -106,7 +111,7 @@ describe.each(["multi", "single"] as const)(
         .poll(async () => (await ordersOf(email)).map(({ state }) => state).sort())
         .toEqual(["CANCELLED", "PAID"]);
       await page.locator(`[data-order="${placed?.order_id}"] [data-state="paid"]`).waitFor();
-      expect(browser.complaints).toEqual([]);
+      expect(visitor.complaints).toEqual([]);
     });
 
     test("an order whose answer was lost is asked for again, and is one order", async () => {
@@ -218,10 +223,10 @@ describe.each(["multi", "single"] as const)(
     test("no network is told in human words, and trying again helps", async () => {
       await page.goto("/");
       await heading("Plain things");
-      await browser.context.setOffline(true);
+      await visitor.context.setOffline(true);
       await page.locator(".card a").first().click();
       await heading("No connection");
-      await browser.context.setOffline(false);
+      await visitor.context.setOffline(false);
       await button("Try again").click();
       await page.locator(".product").waitFor();
     });
@@ -284,6 +289,35 @@ describe.each(["multi", "single"] as const)(
       }
       expect((await fetch(`${shop.stack.addresses.edge}/assets/no-such.js`)).status).toBe(404);
     });
+
+    // In one process no service is away alone.
+    if (topology === "multi") {
+      test("with services away the shop goes on: less is shown, and said so; what cannot be done is told with an id", async () => {
+        const { stack } = shop;
+        for (const name of ["inventory", "recommendation"]) await stack.stop(name);
+        const startedMs = performance.now();
+        await page.goto(`/products/${sku}`);
+        await page.getByText("We cannot see our shelves at the moment").waitFor();
+        expect(performance.now() - startedMs).toBeLessThan(3_000);
+        await stack.stop("cart");
+        await button("Add to cart").click();
+        const alert = page.getByRole("alert");
+        await alert.getByText("Part of the shop is not answering").waitFor();
+        expect(await alert.getByText(/Request [0-9a-f]{32}/).count()).toBe(1);
+        for (const name of ["inventory", "recommendation", "cart"]) await stack.start(name);
+        await expect
+          .poll(
+            async () => {
+              await button("Try again")
+                .click({ timeout: 1_000 })
+                .catch(() => undefined);
+              return await page.getByRole("link", { name: /Cart 1/ }).count();
+            },
+            { timeout: 20_000 },
+          )
+          .toBe(1);
+      });
+    }
 
     test("afterwards the books balance", async () => {
       await expect

@@ -80,8 +80,9 @@ export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
 export const LiveService: GenService<{
   /**
    * Follow products: subscribe and unsubscribe as you go, receive each product as it is and again after each change of
-   * its price, name or stock. A client that reads slowly gets the newest state of each product, not every step. After a broken
-   * connection subscribe again: the first answer is the present.
+   * its price, name or stock; one that does not exist comes without a name. A client that reads slowly gets the newest
+   * state of each product, not every step. After a broken connection subscribe again: the first answer is the present.
+   * RESOURCE_EXHAUSTED beyond 100 products a call, and when too many calls follow.
    *
    * @generated from rpc shop.api.v1.LiveService.Follow
    */

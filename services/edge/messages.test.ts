@@ -9,19 +9,26 @@ import {
   OrderSchema,
   OrderState,
 } from "../../gen/shop/order/v1/order_pb.ts";
-import { toOrder, toProduct } from "./rpc.ts";
+import { toOrder, toProduct } from "./messages.ts";
 
 describe("toOrder()", () => {
   test("shows all that is the customer's to see", () => {
     const order = create(OrderSchema, {
-      ...{ orderId: "ord_1", userId: "usr_1", version: 3n, cancelReason: "why", paymentInstructions: "how" },
+      ...{
+        orderId: "ord_1",
+        userId: "usr_1",
+        version: 3n,
+        cancelReason: "why",
+        paymentInstructions: "how",
+        trackingNumber: "T-1",
+      },
       state: OrderState.CONFIRMED,
       lines: [{ sku: "CUP", name: "Cup", quantity: 2, unitPrice: { currencyCode: "EUR", minorUnits: 450n } }],
       total: { currencyCode: "EUR", minorUnits: 900n },
       history: [{ state: OrderState.PLACED, enteredAt: timestampFromMs(0) }],
     });
     expect(toJson(PublicOrderSchema, create(PublicOrderSchema, toOrder(order)))).toEqual({
-      ...{ orderId: "ord_1", cancelReason: "why", paymentInstructions: "how" },
+      ...{ orderId: "ord_1", cancelReason: "why", paymentInstructions: "how", trackingNumber: "T-1" },
       state: "ORDER_STATE_CONFIRMED",
       lines: [{ sku: "CUP", name: "Cup", quantity: 2, unitPrice: { currencyCode: "EUR", minorUnits: "450" } }],
       total: { currencyCode: "EUR", minorUnits: "900" },
@@ -44,11 +51,18 @@ describe("toOrder()", () => {
 
 test("toProduct() leaves version and time of the change inside", () => {
   const product = create(ProductSchema, {
-    ...{ sku: "CUP", name: "Cup", description: "For tea", version: 7n, updatedAt: timestampFromMs(0) },
+    ...{
+      sku: "CUP",
+      name: "Cup",
+      description: "For tea",
+      category: "tableware",
+      version: 7n,
+      updatedAt: timestampFromMs(0),
+    },
     price: { currencyCode: "EUR", minorUnits: 450n },
   });
   expect(toJson(PublicProductSchema, create(PublicProductSchema, toProduct(product)))).toEqual({
-    ...{ sku: "CUP", name: "Cup", description: "For tea" },
+    ...{ sku: "CUP", name: "Cup", description: "For tea", category: "tableware", picturePath: "/pictures/CUP.svg" },
     price: { currencyCode: "EUR", minorUnits: "450" },
   });
 });
