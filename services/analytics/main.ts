@@ -14,19 +14,19 @@ import { analyticsRoutes } from "./rpc.ts";
 import { createPurgeStore, createReports, createScoreStore } from "./store.ts";
 import { rollUpStore } from "./sums.ts";
 
-const SERVICE = "analytics";
+const service = "analytics";
 
 /** Starts the analytics service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
 
   const scores = createScoreStore(database);
@@ -34,10 +34,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const rows = createPurgeStore(database);
   const jobs = resources.use(startJobs({ database, sums: rollUpStore, scores, leaderboard, rows, clock, telemetry }));
   const handlers = analyticsHandlers(jobs.wake);
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers, batchSize: eventsMax }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
   const routes = analyticsRoutes({ scores, leaderboard, reports: createReports(database), logger });
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry }));
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

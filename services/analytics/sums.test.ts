@@ -8,10 +8,10 @@ import { rollUpStore } from "./sums.ts";
 import { copyScores, moveWindow, purge, type RollUpDeps, rollUpFacts } from "./usecases.ts";
 
 const telemetry = createTelemetry({ service: "analytics", write: () => {} });
-const NOW = Date.parse("2026-11-22T12:00:00Z");
+const now = Date.parse("2026-11-22T12:00:00Z");
 const dayMs = 86_400_000;
 
-const clock = { now: () => NOW, monotonic: () => 0 };
+const clock = { now: () => now, monotonic: () => 0 };
 let schema: TestDatabase | undefined;
 let database: Database;
 let deps: RollUpDeps;
@@ -32,11 +32,11 @@ afterAll(close);
 
 let ids = 0;
 const fact = (kind: string, aggregateId: string, more: Partial<Fact> = {}): Fact => ({
-  ...{ eventId: `event-${ids++}`, kind, aggregateId, occurredAt: new Date(NOW) },
+  ...{ eventId: `event-${ids++}`, kind, aggregateId, occurredAt: new Date(now) },
   ...more,
 });
 const sale = (orderId: string, sku: string, quantity: number, daysAgo = 0) =>
-  fact("OrderConfirmed", orderId, { lines: [[sku, quantity]], occurredAt: new Date(NOW - daysAgo * dayMs) });
+  fact("OrderConfirmed", orderId, { lines: [[sku, quantity]], occurredAt: new Date(now - daysAgo * dayMs) });
 const insert = (facts: readonly Fact[]) => database.transaction("test.insert", (tx) => insertFacts(tx, facts));
 const rollUpAll = async () => {
   while (await rollUpFacts(deps));
@@ -95,7 +95,7 @@ test("sums are those of all facts, whoever rolls them up and in how many transac
 
 test("revenue is exact, by minute and currency, and in order", async () => {
   const paid = (kind: string, minorUnits: bigint, second: number, currencyCode = "EUR") =>
-    fact(kind, "o", { amount: { currencyCode, minorUnits }, occurredAt: new Date(NOW + second * 1_000) });
+    fact(kind, "o", { amount: { currencyCode, minorUnits }, occurredAt: new Date(now + second * 1_000) });
   await insert([
     paid("PaymentCaptured", 1_000_000_000_000n, 61),
     paid("PaymentCaptured", 5n, 0),
@@ -104,10 +104,10 @@ test("revenue is exact, by minute and currency, and in order", async () => {
   await rollUpAll();
   await insert([paid("PaymentRefunded", 7n, 119), paid("PaymentCaptured", 1n, 62), paid("PaymentCaptured", 8n, 120)]);
   await rollUpAll();
-  const range = { from: new Date(NOW), until: new Date(NOW + 120_000), currencyCode: "EUR" };
+  const range = { from: new Date(now), until: new Date(now + 120_000), currencyCode: "EUR" };
   expect(await createReports(database).revenue(range)).toEqual([
-    { minute: new Date(NOW), currencyCode: "EUR", captured: 5n, refunded: 0n },
-    { minute: new Date(NOW + 60_000), currencyCode: "EUR", captured: 1_000_000_000_001n, refunded: 7n },
+    { minute: new Date(now), currencyCode: "EUR", captured: 5n, refunded: 0n },
+    { minute: new Date(now + 60_000), currencyCode: "EUR", captured: 1_000_000_000_001n, refunded: 7n },
   ]);
 });
 
@@ -124,7 +124,7 @@ describe("the leaderboard's window", () => {
   test("moves with the days", async () => {
     await insert([sale("o1", "A", 1), sale("o2", "A", 2, 29), sale("o3", "B", 3, 28)]);
     await rollUpAll();
-    const tomorrow = { ...deps, clock: { ...clock, now: () => NOW + dayMs } };
+    const tomorrow = { ...deps, clock: { ...clock, now: () => now + dayMs } };
     while (await moveWindow(tomorrow));
     expect(await top()).toEqual([
       { sku: "B", quantity: 3 },

@@ -5,7 +5,7 @@ import type { Product, Products } from "./domain.ts";
 import type { CartDeps } from "./usecases.ts";
 
 /** A cart does not wait longer for names and prices: without them it is still a cart. */
-export const PRICES_TIMEOUT_MS = 300;
+export const pricesTimeoutMs = 300;
 
 /** Names and prices, of the catalog's; none while it is away or slow. */
 export function createProducts(mesh: Pick<Mesh, "transport">): CartDeps["products"] {
@@ -14,7 +14,7 @@ export function createProducts(mesh: Pick<Mesh, "transport">): CartDeps["product
     withFallback<Products>(
       "names-and-prices",
       async () => {
-        const { products } = await client.batchGetProducts({ skus: [...skus] }, { timeoutMs: PRICES_TIMEOUT_MS });
+        const { products } = await client.batchGetProducts({ skus: [...skus] }, { timeoutMs: pricesTimeoutMs });
         return new Map(
           products.flatMap(({ sku, name, price }): [string, Product][] => (price ? [[sku, { sku, name, price }]] : [])),
         );

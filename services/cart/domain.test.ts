@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import {
   type Cart,
   emptied,
-  LINES_MAX,
+  linesMax,
   lossNotices,
   merged,
-  NO_CART,
+  noCart,
   type Product,
   priced,
   withItem,
@@ -21,7 +21,7 @@ const product = (sku: string, minorUnits = 100n, currencyCode = "EUR"): Product 
 const put = (cart: Cart, sku: string, quantity: number, nowMs = 1, minorUnits = 100n) =>
   withItem(cart, { sku, quantity, product: product(sku, minorUnits) }, nowMs);
 const cartOf = (...items: readonly (readonly [string, number])[]) =>
-  items.reduce((cart, [sku, quantity]) => put(cart, sku, quantity), NO_CART);
+  items.reduce((cart, [sku, quantity]) => put(cart, sku, quantity), noCart);
 const quantities = ({ lines }: Pick<Cart, "lines">) => lines.map(({ sku, quantity }) => [sku, quantity]);
 const products = (...all: Product[]) => new Map(all.map((each) => [each.sku, each]));
 
@@ -48,7 +48,7 @@ describe("withItem()", () => {
   });
 
   test("refuses one product too many, not a change of one that is there", () => {
-    const full = cartOf(...Array.from({ length: LINES_MAX }, (_, index) => [`sku-${index}`, 1] as const));
+    const full = cartOf(...Array.from({ length: linesMax }, (_, index) => [`sku-${index}`, 1] as const));
     expect(() => put(full, "one-more", 1)).toThrow(expect.objectContaining({ code: Code.FailedPrecondition }));
     expect(put(full, "sku-3", 9).lines[3]?.quantity).toBe(9);
   });
@@ -66,9 +66,9 @@ describe("merged()", () => {
   });
 
   test("says what did not fit", () => {
-    const full = cartOf(...Array.from({ length: LINES_MAX }, (_, index) => [`sku-${index}`, 1] as const));
+    const full = cartOf(...Array.from({ length: linesMax }, (_, index) => [`sku-${index}`, 1] as const));
     const { cart, left } = merged(full, cartOf(["sku-0", 4], ["x", 1]), 9);
-    expect([cart.lines.length, cart.lines[0]?.quantity, left.map(({ sku }) => sku)]).toEqual([LINES_MAX, 4, ["x"]]);
+    expect([cart.lines.length, cart.lines[0]?.quantity, left.map(({ sku }) => sku)]).toEqual([linesMax, 4, ["x"]]);
   });
 
   test("twice is as once", () => {
@@ -83,7 +83,7 @@ describe("merged()", () => {
 });
 
 test("withoutOrdered() leaves what was put in after the order", () => {
-  const cart = put(put(NO_CART, "before", 1, 10), "after", 1, 30);
+  const cart = put(put(noCart, "before", 1, 10), "after", 1, 30);
   const left = withoutOrdered(cart, 20, 40);
   expect(quantities(left)).toEqual([["after", 1]]);
   expect(withoutOrdered(left, 20, 50)).toBe(left);
@@ -126,7 +126,7 @@ describe("priced()", () => {
     const { lines, total, notices } = priced(cartOf(["a", 2]), undefined);
     expect([lines, total]).toEqual([[{ sku: "a", quantity: 2, name: "", unitPrice: undefined }], undefined]);
     expect(notices.join()).toMatch(/prices are not available/);
-    expect(priced(NO_CART, undefined).notices).toEqual([]);
+    expect(priced(noCart, undefined).notices).toEqual([]);
   });
 
   test("gives no total over several currencies", () => {
@@ -142,5 +142,5 @@ test.each([
   [0, 1n, 1],
   [1, 3n, 1],
 ])("lossNotices(): version %s where %s was seen: %s", (version, expected, count) => {
-  expect(lossNotices({ ...NO_CART, version }, expected)).toHaveLength(count);
+  expect(lossNotices({ ...noCart, version }, expected)).toHaveLength(count);
 });

@@ -2,7 +2,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
 
 /** Lines of a cart at most: as many as the catalog is asked for at once. */
-export const LINES_MAX = 100;
+export const linesMax = 100;
 
 /** An exact amount: an integer number of the currency's smallest unit. */
 export interface Money {
@@ -39,7 +39,7 @@ export interface Cart {
   readonly lines: readonly Line[];
 }
 
-export const NO_CART: Cart = { version: 0, updatedAtMs: 0, lines: [] };
+export const noCart: Cart = { version: 0, updatedAtMs: 0, lines: [] };
 
 /** The cart with so many of a product, 0 taking it out; the same object if it is so already. @throws FAILED_PRECONDITION when full */
 export function withItem(
@@ -65,7 +65,7 @@ export function withItem(
       nowMs,
     );
   }
-  if (cart.lines.length >= LINES_MAX) throw cartFull();
+  if (cart.lines.length >= linesMax) throw cartFull();
   return changed(cart, [...cart.lines, line], nowMs);
 }
 
@@ -77,7 +77,7 @@ export function merged(user: Cart, visitor: Cart, nowMs: number): { cart: Cart; 
   for (const line of visitor.lines) {
     const own = lines.get(line.sku);
     if (own !== undefined && own.quantity >= line.quantity) continue;
-    if (own === undefined && lines.size >= LINES_MAX) {
+    if (own === undefined && lines.size >= linesMax) {
       left.push(line);
       continue;
     }
@@ -165,9 +165,9 @@ export function lossNotices(cart: Cart, expectedVersion: bigint): string[] {
 
 /** What a request that would make a cart too long is answered with. */
 export function cartFull(): ConnectError {
-  return rpcError(Code.FailedPrecondition, `a cart holds ${LINES_MAX} different products at most`, {
+  return rpcError(Code.FailedPrecondition, `a cart holds ${linesMax} different products at most`, {
     reason: "CART_FULL",
-    metadata: { lines_max: String(LINES_MAX) },
+    metadata: { lines_max: String(linesMax) },
   });
 }
 

@@ -12,28 +12,28 @@ import { cartHandlers, createUpdated } from "./events.ts";
 import { cartRoutes } from "./rpc.ts";
 import { createCartStore } from "./store.ts";
 
-const SERVICE = "cart";
+const service = "cart";
 
 /** Starts the cart service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const publisher = resources.use(createDirectPublisher({ broker, telemetry }));
 
   const carts = createCartStore(redis);
   const handlers = cartHandlers({ carts, clock });
-  resources.use(startRepeatableConsumer({ service: SERVICE, broker, telemetry, handlers }));
+  resources.use(startRepeatableConsumer({ service, broker, telemetry, handlers }));
   const routes = cartRoutes({ carts, clock, products: createProducts(mesh), updated: createUpdated(publisher) });
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes,
       describes: [file_shop_cart_v1_events],
@@ -45,4 +45,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

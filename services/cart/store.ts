@@ -1,11 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RedisConnection } from "@weft/mesh/cache";
 import { rpcError } from "@weft/mesh/contract";
-import { type Cart, type Line, NO_CART } from "./domain.ts";
+import { type Cart, type Line, noCart } from "./domain.ts";
 import type { CartStore } from "./usecases.ts";
 
 /** A cart that nobody changes for so long is gone. */
-export const TTL_MS = 30 * 86_400_000;
+export const ttlMs = 30 * 86_400_000;
 
 /** JSON as it lies in Redis: short names, and the price as text, since JSON has no integers of 64 bits. */
 interface StoredCart {
@@ -34,14 +34,14 @@ export function createCartStore(redis: Pick<RedisConnection, "run">): CartStore 
   return {
     async find(cartId) {
       const mark = await orAway(() => redis.run("cart.find", (commands) => commands.get(keyOf(cartId))));
-      return mark === null ? { cart: NO_CART, mark: "" } : { cart: parse(mark), mark };
+      return mark === null ? { cart: noCart, mark: "" } : { cart: parse(mark), mark };
     },
 
     async save(changes) {
       const keys = changes.map(({ cartId }) => keyOf(cartId));
       const values = changes.flatMap(({ before, after }) => [before.mark, format(after)]);
       const saved = await orAway(() =>
-        redis.run("cart.save", (commands) => commands.eval(saveScript, keys.length, ...keys, TTL_MS, ...values)),
+        redis.run("cart.save", (commands) => commands.eval(saveScript, keys.length, ...keys, ttlMs, ...values)),
       );
       return saved === 1;
     },

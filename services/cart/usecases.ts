@@ -45,7 +45,7 @@ export interface CartDeps {
 }
 
 /** How often a change is decided anew when somebody else changed the cart meanwhile. */
-const CHANGE_ATTEMPTS_MAX = 8;
+const changeAttemptsMax = 8;
 
 /** A cart at today's prices, with a notice if the caller has seen a later version than there is. */
 export async function getCart(
@@ -130,7 +130,7 @@ async function change(
 
 /** Decides until a decision holds: undefined is one that came too late. @throws ABORTED when others are always faster */
 async function decide<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (let count = 0; count < CHANGE_ATTEMPTS_MAX; count += 1) {
+  for (let count = 0; count < changeAttemptsMax; count += 1) {
     const result = await attempt();
     if (result !== undefined) return result;
   }

@@ -10,18 +10,18 @@ import { start } from "./main.ts";
 import { seedProducts } from "./store.ts";
 
 /** Three processes on one schema and one Redis; the last does not cache. */
-const NAMES = ["catalog", "catalog2", "uncached"] as const;
+const names = ["catalog", "catalog2", "uncached"] as const;
 type Catalog = Client<typeof CatalogService>;
 
 const resources = new AsyncDisposableStack();
 let mesh: TestMesh;
-let catalogs: Record<(typeof NAMES)[number], Catalog>;
+let catalogs: Record<(typeof names)[number], Catalog>;
 const skus = Array.from({ length: 60 }, (_, index) => `SKU-${String(index).padStart(2, "0")}`);
 
 beforeAll(async () => {
-  mesh = resources.use(await createTestMesh(NAMES));
+  mesh = resources.use(await createTestMesh(names));
   const url = mesh.database("catalog").url;
-  for (const name of NAMES) {
+  for (const name of names) {
     const cache = name === "uncached" ? { PRODUCT_CACHE_TTL_MS: "0" } : {};
     resources.use(await start(loadConfig({ ...mesh.env(name), MYSQL_URL: url, ...cache })));
   }
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 /** How many statements a process has sent that read products. */
-async function databaseReads(name: (typeof NAMES)[number]): Promise<number> {
+async function databaseReads(name: (typeof names)[number]): Promise<number> {
   const text = await (await fetch(`http://${mesh.env(name).WEFT_METRICS_ADDR}/metrics`)).text();
   const lines = text
     .split("\n")

@@ -20,10 +20,10 @@ export interface ProductCaches {
 }
 
 /** A page goes sooner than a product: of products that are added no event tells. */
-const PAGE_TTL_MS = 10_000;
-const PAGES_MAX = 2_000;
+const pageTtlMs = 10_000;
+const pagesMax = 2_000;
 /** The same for a product that was asked for before it was there. */
-const NEGATIVE_TTL_MS = 1_000;
+const negativeTtlMs = 1_000;
 
 export interface ProductCachesOptions {
   readonly redis: RedisConnection;
@@ -32,12 +32,12 @@ export interface ProductCachesOptions {
 }
 
 export function createProductCaches({ redis, telemetry, ttlMs }: ProductCachesOptions): ProductCaches {
-  const shared = { redis, telemetry, negativeTtlMs: NEGATIVE_TTL_MS };
+  const shared = { redis, telemetry, negativeTtlMs };
   return {
     products: createCache({ ...shared, name: "catalog.product", schema: ProductSchema, ttlMs }),
     pages: createCache({
       ...{ ...shared, name: "catalog.page", schema: ListProductsResponseSchema },
-      ...{ ttlMs: Math.min(ttlMs, PAGE_TTL_MS), staleMs: 0, entriesMax: PAGES_MAX },
+      ...{ ttlMs: Math.min(ttlMs, pageTtlMs), staleMs: 0, entriesMax: pagesMax },
     }),
   };
 }

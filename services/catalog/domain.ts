@@ -49,7 +49,7 @@ export function withTexts(product: Product, texts: ProductTexts, now: number): P
 }
 
 /** Words of a query that are looked for; the rest is ignored, which bounds what one search costs. */
-const SEARCH_WORDS_MAX = 20;
+const searchWordsMax = 20;
 
 /**
  * The words of a query, each once, in the order of the query. Whatever else it holds (quotes, operators of other search languages, control
@@ -61,11 +61,11 @@ export function searchWords(query: string): string[] {
       .normalize("NFC")
       .toLowerCase()
       .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
-  return [...new Set(words)].slice(0, SEARCH_WORDS_MAX);
+  return [...new Set(words)].slice(0, searchWordsMax);
 }
 
 /** Pages of one search. Who has not found it by then searches for something else; and the tenth page costs ten times the first. */
-export const SEARCH_PAGES_MAX = 10;
+export const searchPagesMax = 10;
 
 /** Where a page of a search begins. */
 export interface SearchPosition {

@@ -12,18 +12,18 @@ import { cacheHandlers, createCatalogEvents } from "./events.ts";
 import { catalogRoutes } from "./rpc.ts";
 import { createProductStore } from "./store.ts";
 
-const SERVICE = "catalog";
+const service = "catalog";
 
 /** Starts the catalog service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
   const products = createProductStore(database);
@@ -44,7 +44,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   });
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes,
       describes: [file_shop_catalog_v1_events],
@@ -55,4 +55,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

@@ -6,7 +6,7 @@ import { rpcError } from "@weft/mesh/contract";
 import { decodePageToken, encodePageToken } from "@weft/mesh/data";
 import { CatalogService, type ProductSchema } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { MoneySchema } from "../../gen/shop/type/v1/money_pb.ts";
-import { type Product, SEARCH_PAGES_MAX, type SearchPosition } from "./domain.ts";
+import { type Product, type SearchPosition, searchPagesMax } from "./domain.ts";
 import {
   batchGetProducts,
   type CatalogDeps,
@@ -18,7 +18,7 @@ import {
   updateProduct,
 } from "./usecases.ts";
 
-const PAGE_SIZE_MAX = 100;
+const pageSizeMax = 100;
 
 /** CatalogService over the use cases. */
 export function catalogRoutes(deps: CatalogDeps): (router: ConnectRouter) => void {
@@ -73,7 +73,7 @@ function searchPosition(list: string, pageToken: string): SearchPosition {
   if (pageToken === "") return { page: 0, offset: 0 };
   const [page = Number.NaN, offset = Number.NaN] = decodePageToken(list, pageToken).map(Number);
   const isWithin = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max;
-  if (isWithin(page, SEARCH_PAGES_MAX - 1) && isWithin(offset, page * PAGE_SIZE_MAX)) return { page, offset };
+  if (isWithin(page, searchPagesMax - 1) && isWithin(offset, page * pageSizeMax)) return { page, offset };
   const description = "is not a token that a search has returned";
   throw rpcError(Code.InvalidArgument, `page_token ${description}`, {
     reason: "PAGE_TOKEN_INVALID",

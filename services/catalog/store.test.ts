@@ -6,7 +6,7 @@ import { createProductStore, type ProductSeed, seedProducts } from "./store.ts";
 import type { ProductStore } from "./usecases.ts";
 
 const telemetry = createTelemetry({ service: "catalog", write: () => {} });
-const NOW = new Date("2026-03-01T12:00:00.123Z");
+const now = new Date("2026-03-01T12:00:00.123Z");
 
 const resources = new AsyncDisposableStack();
 let database: Database;
@@ -19,7 +19,7 @@ beforeAll(async () => {
   await migrate({ database, component: "catalog", directory, logger: telemetry.logger });
   store = createProductStore(database);
   // Upper case before lower case, as bytes go; an accent and an emoji, as UTF-8 goes.
-  await seedProducts(database, ["b", "B", "a", "é", "😀"].map(seed), NOW);
+  await seedProducts(database, ["b", "B", "a", "é", "😀"].map(seed), now);
 });
 afterAll(() => resources.disposeAsync());
 
@@ -46,7 +46,7 @@ async function plan(sql: string, params: SqlValue[]) {
 test("findProduct() finds exactly that SKU, with all that was stored", async () => {
   expect(await store.findProduct("b")).toEqual({
     ...{ sku: "b", name: "Name of b", description: "Fine.", category: "things" },
-    ...{ price: { currencyCode: "EUR", minorUnits: 1_999n }, version: 1n, updatedAt: NOW },
+    ...{ price: { currencyCode: "EUR", minorUnits: 1_999n }, version: 1n, updatedAt: now },
   });
   expect(await store.findProduct("b ")).toBeUndefined();
   expect(await store.findProduct("c")).toBeUndefined();
@@ -178,14 +178,14 @@ describe("saveProduct()", () => {
 });
 
 test("seedProducts() leaves what is there as it is", async () => {
-  expect(await seedProducts(database, [{ ...seed("B"), minorUnits: 1n }, seed("new")], NOW)).toBe(1);
+  expect(await seedProducts(database, [{ ...seed("B"), minorUnits: 1n }, seed("new")], now)).toBe(1);
   expect((await store.findProduct("B"))?.price.minorUnits).toBe(1_999n);
   expect(await store.findProduct("new")).toBeDefined();
 });
 
 test("seedProducts() by two at once adds each product once, and counts it once", async () => {
   const products = Array.from({ length: 1_200 }, (_, i) => ({ ...seed(`two-${i}`), category: "both" }));
-  const added = await Promise.all([seedProducts(database, products, NOW), seedProducts(database, products, NOW)]);
+  const added = await Promise.all([seedProducts(database, products, now), seedProducts(database, products, now)]);
   expect(added[0] + added[1]).toBe(1_200);
   const both = (await store.listCategories(100)).find(({ name }) => name === "both");
   expect(both?.productCount).toBe(1_200n);

@@ -2,8 +2,8 @@ import { type Database, isDuplicateKey, type Transaction } from "@weft/mesh/data
 import type { Product } from "./domain.ts";
 import type { ProductStore } from "./usecases.ts";
 
-const COLUMNS = "sku, name, description, category, currency_code, price_minor_units, version, updated_at";
-const MATCHES = "MATCH (name, description) AGAINST (? IN NATURAL LANGUAGE MODE)";
+const columns = "sku, name, description, category, currency_code, price_minor_units, version, updated_at";
+const matches = "MATCH (name, description) AGAINST (? IN NATURAL LANGUAGE MODE)";
 
 interface ProductRow {
   sku: string;
@@ -27,7 +27,7 @@ export function createProductStore(database: Database): ProductStore {
     if (skus.length === 0) return [];
     const rows = await database.query<ProductRow>(
       "catalog.findProducts",
-      `SELECT ${COLUMNS} FROM products WHERE sku IN (${skus.map(() => "?").join(", ")})`,
+      `SELECT ${columns} FROM products WHERE sku IN (${skus.map(() => "?").join(", ")})`,
       skus,
     );
     return rows.map(toProduct);
@@ -47,12 +47,12 @@ export function createProductStore(database: Database): ProductStore {
         category === undefined
           ? await database.query<ProductRow>(
               "catalog.listProducts",
-              `SELECT ${COLUMNS} FROM products WHERE sku > ? ORDER BY sku LIMIT ?`,
+              `SELECT ${columns} FROM products WHERE sku > ? ORDER BY sku LIMIT ?`,
               [after, limit],
             )
           : await database.query<ProductRow>(
               "catalog.listProductsOfCategory",
-              `SELECT ${COLUMNS} FROM products WHERE category = ? AND sku > ? ORDER BY sku LIMIT ?`,
+              `SELECT ${columns} FROM products WHERE category = ? AND sku > ? ORDER BY sku LIMIT ?`,
               [category, after, limit],
             );
       return rows.map(toProduct);
@@ -62,7 +62,7 @@ export function createProductStore(database: Database): ProductStore {
       const text = words.join(" ");
       const rows = await database.query<ProductRow>(
         "catalog.searchProducts",
-        `SELECT ${COLUMNS} FROM products WHERE ${MATCHES} ORDER BY ${MATCHES} DESC, sku LIMIT ? OFFSET ?`,
+        `SELECT ${columns} FROM products WHERE ${matches} ORDER BY ${matches} DESC, sku LIMIT ? OFFSET ?`,
         [text, text, limit, offset],
       );
       return rows.map(toProduct);
@@ -132,8 +132,8 @@ export interface ProductSeed {
 }
 
 /** Products in one statement. */
-const SEED_BATCH_SIZE = 500;
-const SEED_ATTEMPTS_MAX = 3;
+const seedBatchSize = 500;
+const seedAttemptsMax = 3;
 
 /**
  * Adds the products that are not there yet; those that are stay as they are, so it may run at every start. Answers how many it has added.
@@ -144,8 +144,8 @@ export async function seedProducts(
   now = new Date(),
 ): Promise<number> {
   let added = 0;
-  for (let i = 0; i < products.length; i += SEED_BATCH_SIZE) {
-    const batch = products.slice(i, i + SEED_BATCH_SIZE);
+  for (let i = 0; i < products.length; i += seedBatchSize) {
+    const batch = products.slice(i, i + seedBatchSize);
     added += await unlessOvertaken(() =>
       database.transaction("catalog.seedProducts", (tx) => addMissing(tx, batch, now)),
     );
@@ -159,7 +159,7 @@ async function unlessOvertaken<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!isDuplicateKey(error) || attempt >= SEED_ATTEMPTS_MAX) throw error;
+      if (!isDuplicateKey(error) || attempt >= seedAttemptsMax) throw error;
     }
   }
 }
@@ -176,7 +176,7 @@ async function addMissing(tx: Transaction, batch: readonly ProductSeed[], now: D
   if (missing.length === 0) return 0;
   await tx.execute(
     "catalog.seedProducts",
-    `INSERT INTO products (${COLUMNS}) VALUES ${missing.map(() => "(?, ?, ?, ?, ?, ?, 1, ?)").join(", ")}`,
+    `INSERT INTO products (${columns}) VALUES ${missing.map(() => "(?, ?, ?, ?, ?, ?, 1, ?)").join(", ")}`,
     missing.flatMap((p) => [p.sku, p.name, p.description, p.category, p.currencyCode, p.minorUnits, now]),
   );
   const counts = new Map<string, number>();

@@ -11,7 +11,7 @@ import {
   updateProduct,
 } from "./usecases.ts";
 
-const NOW = Date.parse("2026-03-01T12:00:00Z");
+const now = Date.parse("2026-03-01T12:00:00Z");
 
 function product(sku: string, minorUnits = 500n): Product {
   const price = { currencyCode: "EUR", minorUnits };
@@ -42,7 +42,7 @@ function catalogOf(products: Product[], rivals = 0) {
     },
   };
   const deps: CatalogDeps = {
-    clock: { now: () => NOW, monotonic: () => 0 },
+    clock: { now: () => now, monotonic: () => 0 },
     database: { transaction: (_name, fn) => fn({} as Transaction) },
     products: store,
     reads: store,
@@ -61,7 +61,7 @@ describe("changePrice()", () => {
   test("counts the version up and tells of the old and the new price", async () => {
     const { deps, published } = catalogOf([product("A")]);
     const changed = await changePrice(deps, { sku: "A", price });
-    expect(changed).toMatchObject({ price, version: 2n, updatedAt: new Date(NOW) });
+    expect(changed).toMatchObject({ price, version: 2n, updatedAt: new Date(now) });
     expect(published).toEqual([{ before: product("A"), after: changed }]);
   });
 
@@ -89,7 +89,7 @@ describe("updateProduct()", () => {
   test("changes what is named, leaves the rest, counts the version up and tells of all of it", async () => {
     const { deps, told } = catalogOf([product("A")]);
     const changed = await updateProduct(deps, { sku: "A", description: "Better." });
-    expect(changed).toEqual({ ...product("A"), description: "Better.", version: 2n, updatedAt: new Date(NOW) });
+    expect(changed).toEqual({ ...product("A"), description: "Better.", version: 2n, updatedAt: new Date(now) });
     expect(told).toEqual([changed]);
   });
 

@@ -7,17 +7,17 @@ import {
   type ProductTexts,
   productContended,
   productNotFound,
-  SEARCH_PAGES_MAX,
   type SearchPosition,
+  searchPagesMax,
   searchWords,
   withPrice,
   withTexts,
 } from "./domain.ts";
 
 /** How often a change is decided anew when somebody else changed the product between its reading and its writing. */
-const CHANGE_ATTEMPTS_MAX = 3;
-const PAGE_SIZE_DEFAULT = 20;
-const CATEGORIES_DEFAULT = 100;
+const changeAttemptsMax = 3;
+const pageSizeDefault = 20;
+const categoriesDefault = 100;
 
 /** Products to be shown. */
 export interface ProductReads {
@@ -81,7 +81,7 @@ export async function listProducts(
   { reads }: Pick<CatalogDeps, "reads">,
   { pageSize, after, category }: { pageSize: number; after?: string | undefined; category?: string | undefined },
 ): Promise<{ products: Product[]; next?: string | undefined }> {
-  const size = pageSize || PAGE_SIZE_DEFAULT;
+  const size = pageSize || pageSizeDefault;
   // One more than the page: whether it comes tells whether there is another page.
   const found = await reads.listProducts({ category, after, limit: size + 1 });
   const page = found.slice(0, size);
@@ -98,9 +98,9 @@ export async function searchProducts(
 ): Promise<{ products: Product[]; next?: SearchPosition | undefined }> {
   const words = searchWords(query);
   if (words.length === 0) return { products: [] };
-  const size = pageSize || PAGE_SIZE_DEFAULT;
+  const size = pageSize || pageSizeDefault;
   const found = await products.searchProducts(words, from.offset, size + 1);
-  const isMore = found.length > size && from.page + 1 < SEARCH_PAGES_MAX;
+  const isMore = found.length > size && from.page + 1 < searchPagesMax;
   return {
     products: found.slice(0, size),
     next: isMore ? { page: from.page + 1, offset: from.offset + size } : undefined,
@@ -112,7 +112,7 @@ export async function listCategories(
   { products }: Pick<CatalogDeps, "products">,
   pageSize: number,
 ): Promise<Category[]> {
-  return await products.listCategories(pageSize || CATEGORIES_DEFAULT);
+  return await products.listCategories(pageSize || categoriesDefault);
 }
 
 /**
@@ -150,7 +150,7 @@ async function change(
     tell: (tx: Transaction, before: Product, after: Product) => Promise<void>;
   },
 ): Promise<Product> {
-  for (let attempt = 0; attempt < CHANGE_ATTEMPTS_MAX; attempt++) {
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt++) {
     // The store's: a decision from what was kept a moment ago would be refused, again and again.
     const before = await getProduct({ reads: deps.products }, sku);
     const after = decide(before);

@@ -22,8 +22,8 @@ export interface Clients {
 /** How long a product's page waits for each of its parts. What is not there by then is left out. */
 const timeoutsMs = { product: 1_500, stock: 300, recommended: 400, recommendedProducts: 400 };
 /** A part of the live feed or a picture; many wait for the same answer. */
-const SHARED_READ_TIMEOUT_MS = 2_000;
-const JWKS_TIMEOUT_MS = 2_500;
+const sharedReadTimeoutMs = 2_000;
+const jwksTimeoutMs = 2_500;
 
 export function createClients(mesh: Pick<Mesh, "transport">): Clients {
   return {
@@ -83,7 +83,7 @@ export async function readProducts(
   catalog: Clients["catalog"],
   skus: readonly string[],
 ): Promise<Map<string, Product>> {
-  const { products } = await runDetached({ timeoutMs: SHARED_READ_TIMEOUT_MS }, () =>
+  const { products } = await runDetached({ timeoutMs: sharedReadTimeoutMs }, () =>
     catalog.batchGetProducts({ skus: [...skus] }),
   );
   return new Map(products.map((product) => [product.sku, product]));
@@ -94,7 +94,7 @@ export async function readAvailable(
   inventory: Clients["inventory"],
   skus: readonly string[],
 ): Promise<Map<string, bigint>> {
-  const { levels } = await runDetached({ timeoutMs: SHARED_READ_TIMEOUT_MS }, () =>
+  const { levels } = await runDetached({ timeoutMs: sharedReadTimeoutMs }, () =>
     inventory.batchGetStock({ skus: [...skus] }),
   );
   return new Map(levels.map(({ sku, available }) => [sku, available]));
@@ -102,6 +102,6 @@ export async function readAvailable(
 
 /** Asks for the public keys of access tokens. Other calls wait for the answer too, so the caller's end is not its end. */
 export async function fetchJwks(users: Clients["users"]): Promise<string> {
-  const { jwksJson } = await runDetached({ timeoutMs: JWKS_TIMEOUT_MS }, () => users.getJwks({}));
+  const { jwksJson } = await runDetached({ timeoutMs: jwksTimeoutMs }, () => users.getJwks({}));
   return jwksJson;
 }

@@ -5,11 +5,11 @@ import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { TokenKeys } from "./tokens.ts";
 
 /** The user service is asked at most so often, however many tokens name keys that nobody knows. */
-const ASK_INTERVAL_MS = 3_000;
+const askIntervalMs = 3_000;
 /** Keys older than this are asked for again beside the call that uses them, so that a withdrawn key goes out of use. */
-const REFRESH_AFTER_MS = 5 * 60_000;
-const KEYS_MAX = 32;
-const JWKS_LENGTH_MAX = 64 * 1024;
+const refreshAfterMs = 5 * 60_000;
+const keysMax = 32;
+const jwksLengthMax = 64 * 1024;
 
 /**
  * The public keys of access tokens, kept in memory. A key id that is not known makes it ask again; keys that it has
@@ -43,12 +43,12 @@ export function createJwksCache(deps: { fetchJwks: () => Promise<string>; clock:
     });
     return asking;
   };
-  const mayAsk = () => clock.monotonic() - askedAtMs >= ASK_INTERVAL_MS;
+  const mayAsk = () => clock.monotonic() - askedAtMs >= askIntervalMs;
 
   return async (keyId) => {
     const known = keys.get(keyId);
     if (known !== undefined) {
-      if (clock.monotonic() - fetchedAtMs >= REFRESH_AFTER_MS && mayAsk()) void askOnce();
+      if (clock.monotonic() - fetchedAtMs >= refreshAfterMs && mayAsk()) void askOnce();
       return known;
     }
     if (asking !== undefined || mayAsk()) await askOnce();
@@ -59,10 +59,10 @@ export function createJwksCache(deps: { fetchJwks: () => Promise<string>; clock:
 }
 
 async function parseJwks(text: string): Promise<Map<string, CryptoKey>> {
-  if (text.length > JWKS_LENGTH_MAX) throw new Error(`a JWK set of ${text.length} characters is refused`);
+  if (text.length > jwksLengthMax) throw new Error(`a JWK set of ${text.length} characters is refused`);
   const { keys } = JSON.parse(text) as { keys: JWK[] };
   const usable = keys.filter(({ kty, crv, use = "sig" }) => kty === "EC" && crv === "P-256" && use === "sig");
-  const imported = usable.slice(0, KEYS_MAX).map(async (jwk) => [jwk.kid ?? "", await importPublicKey(jwk)] as const);
+  const imported = usable.slice(0, keysMax).map(async (jwk) => [jwk.kid ?? "", await importPublicKey(jwk)] as const);
   return new Map(await Promise.all(imported));
 }
 
@@ -75,7 +75,7 @@ async function importPublicKey({ kty, crv, x, y }: JWK): Promise<CryptoKey> {
 function cannotTell(cause: unknown) {
   return rpcError(Code.Unavailable, "access tokens cannot be checked at the moment: try again shortly", {
     reason: "TOKEN_KEYS_UNAVAILABLE",
-    retryDelayMs: ASK_INTERVAL_MS,
+    retryDelayMs: askIntervalMs,
     cause,
   });
 }

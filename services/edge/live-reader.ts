@@ -27,7 +27,7 @@ export const readLimits = {
 };
 
 /** Reads in a row of a version older than the one heard of; then it is believed. */
-const OLD_READS_MAX = 20;
+const oldReadsMax = 20;
 
 /** Reads what has become stale, in few calls, whoever wants it. */
 export interface LiveReader extends AsyncDisposable {
@@ -103,7 +103,7 @@ async function readParts(
   const again = new Map<LiveProduct, Partial<Parts>>();
   for (const item of ofProduct) {
     const product = products?.get(item.sku);
-    const isOld = product !== undefined && product.version < item.versionMin && item.oldReads < OLD_READS_MAX;
+    const isOld = product !== undefined && product.version < item.versionMin && item.oldReads < oldReadsMax;
     item.oldReads = isOld ? item.oldReads + 1 : 0;
     if (products === undefined || isOld) again.set(item, { product: true });
     else item.product = product;

@@ -8,7 +8,7 @@ import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { OrderService, OrderState } from "../../gen/shop/order/v1/order_pb.ts";
 import { UserService } from "../../gen/shop/user/v1/user_pb.ts";
-import { createTestTokens, startTestEdge, TEST_ORIGIN, type TestEdge } from "./testing.ts";
+import { createTestTokens, startTestEdge, type TestEdge, testOrigin } from "./testing.ts";
 
 const resources = new AsyncDisposableStack();
 const tokens = createTestTokens();
@@ -16,13 +16,13 @@ const watchers = { ended: 0 };
 let jwksAsked = 0;
 let edge: TestEdge;
 
-const SECRET = "connect ECONNREFUSED 10.0.3.7:3306";
+const innards = "connect ECONNREFUSED 10.0.3.7:3306";
 
 async function* watchOrder({ orderId }: { orderId: string }, { signal }: HandlerContext) {
   yield { order: { orderId, state: OrderState.PLACED } };
   yield { order: { orderId, state: OrderState.CONFIRMED } };
   if (orderId === "ord_short") return;
-  if (orderId === "ord_broken") throw new Error(SECRET);
+  if (orderId === "ord_broken") throw new Error(innards);
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   watchers.ended += 1;
 }
@@ -47,7 +47,7 @@ beforeAll(async () => {
         router.service(CatalogService, {
           listProducts: () => ({ products: [{ sku: "CUP", name: "Cup", price, version: 3n }], nextPageToken: "more" }),
           getProduct({ sku }) {
-            if (sku === "BROKEN") throw new Error(SECRET);
+            if (sku === "BROKEN") throw new Error(innards);
             if (sku === "NONE") throw rpcError(Code.NotFound, "no product NONE", { reason: "PRODUCT_NOT_FOUND" });
             return { product: { sku, name: "Cup", price, version: 3n } };
           },
@@ -269,10 +269,10 @@ describe("pages", () => {
     });
 
   test("of a named origin may call, and read the request's id", async () => {
-    const { headers } = await preflight(TEST_ORIGIN);
-    expect(headers.get("access-control-allow-origin")).toBe(TEST_ORIGIN);
+    const { headers } = await preflight(testOrigin);
+    expect(headers.get("access-control-allow-origin")).toBe(testOrigin);
     expect(headers.get("access-control-allow-headers")?.toLowerCase()).toContain("authorization");
-    const answer = await post("CatalogService/ListProducts", {}, { origin: TEST_ORIGIN });
+    const answer = await post("CatalogService/ListProducts", {}, { origin: testOrigin });
     expect(answer.headers.get("access-control-expose-headers")?.toLowerCase()).toContain("x-request-id");
   });
 

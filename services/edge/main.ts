@@ -16,22 +16,22 @@ import { edgeRoutes } from "./rpc.ts";
 import { loadStaticFiles } from "./static-files.ts";
 import { createAuthenticate } from "./tokens.ts";
 
-const SERVICE = "edge";
-const STOREFRONT = new URL("./storefront/dist/", import.meta.url);
+const service = "edge";
+const storefrontDirectory = new URL("./storefront/dist/", import.meta.url);
 
 /** Starts the edge; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });
 
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const publisher = resources.use(createDirectPublisher({ broker, telemetry }));
   const live = resources.use(
     createLiveFeed({
@@ -42,7 +42,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   );
   resources.use(startBroadcast({ broker, telemetry, handlers: liveHandlers(live), onGap: live.refreshAll }));
 
-  const storefront = await loadStaticFiles(STOREFRONT);
+  const storefront = await loadStaticFiles(storefrontDirectory);
   if (storefront === undefined) logger.warn("the storefront is not built: nothing is served at /");
   const findProduct = createBatchReader({ read: (skus) => readProducts(clients.catalog, skus) });
   const pictures = createPicturePages({ findProduct });
@@ -51,7 +51,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   // The mesh may ask the edge for nothing but health and the admin API.
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes: () => undefined,
       describes: [file_shop_api_v1_events],
@@ -76,4 +76,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

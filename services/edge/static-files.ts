@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { PageResponse, Pages } from "@weft/mesh/server";
 
-const BYTES_MAX = 16 * 1024 * 1024;
+const bytesMax = 16 * 1024 * 1024;
 const contentTypes: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
@@ -50,7 +50,7 @@ export async function loadStaticFiles(directory: URL): Promise<Pages | undefined
     const file = join(entry.parentPath, entry.name);
     const content = await readFile(file);
     bytes += content.length;
-    if (bytes > BYTES_MAX) throw new Error(`${root} holds more than ${BYTES_MAX} bytes`);
+    if (bytes > bytesMax) throw new Error(`${root} holds more than ${bytesMax} bytes`);
     const path = `/${relative(root, file).split(sep).join("/")}`;
     files.set(path, await toStaticFile(path, content));
   }

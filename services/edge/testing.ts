@@ -27,16 +27,16 @@ export interface TestEdge extends AsyncDisposable {
   stop(service: string): Promise<void>;
 }
 
-const TRUST_DOMAIN = "weft.local";
-export const TEST_ISSUER = "https://shop.test";
-export const TEST_ORIGIN = "https://page.test";
+const trustDomain = "weft.local";
+export const testIssuer = "https://shop.test";
+export const testOrigin = "https://page.test";
 
 /** Starts the stand-ins, then the edge. A service without a stand-in is away, and so is NATS unless its URL is given. */
 export async function startTestEdge(inner: Inner, overrides: Record<string, string> = {}): Promise<TestEdge> {
   await using resources = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "weft-edge-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
-  const authority = await openCertificateAuthority({ directory, trustDomain: TRUST_DOMAIN });
+  const authority = await openCertificateAuthority({ directory, trustDomain });
   const names = ["edge", "user", "catalog", "inventory", "cart", "order", "recommendation"];
   for (const name of [...names, "operator"]) await authority.issue(name);
   const addresses = new Map<string, string>();
@@ -47,7 +47,7 @@ export async function startTestEdge(inner: Inner, overrides: Record<string, stri
     WEFT_HEALTH_ADDR: `127.0.0.1:${await freePort()}`,
     WEFT_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
     WEFT_CERT_DIR: join(directory, name),
-    WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
+    WEFT_TRUST_DOMAIN: trustDomain,
     WEFT_ENDPOINTS: [...addresses].map(([service, address]) => `${service}=${address}`).join(","),
     LOG_LEVEL: "error",
   });
@@ -65,8 +65,8 @@ export async function startTestEdge(inner: Inner, overrides: Record<string, stri
   const settings = {
     EDGE_ADDR: `127.0.0.1:${port}`,
     NATS_URL: `nats://127.0.0.1:${await freePort()}`,
-    CORS_ORIGINS: TEST_ORIGIN,
-    TOKEN_ISSUER: TEST_ISSUER,
+    CORS_ORIGINS: testOrigin,
+    TOKEN_ISSUER: testIssuer,
     RECOMMENDED_SKUS: "CUP,POT",
     ...overrides,
   };
@@ -101,7 +101,7 @@ export function createTestTokens(): TestTokens {
       const expiresAt = Math.floor(Date.now() / 1_000) + lifetimeSeconds;
       return await new SignJWT({ scope: "customer" })
         .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "k1" })
-        .setIssuer(TEST_ISSUER)
+        .setIssuer(testIssuer)
         .setAudience("shop")
         .setSubject(userId)
         .setExpirationTime(expiresAt)

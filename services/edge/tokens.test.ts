@@ -5,9 +5,9 @@ import { exportJWK, importJWK, SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
 import { createAuthenticate } from "./tokens.ts";
 
-const NOW_MS = Date.parse("2026-03-01T12:00:00Z");
-const NOW = NOW_MS / 1000;
-const ISSUER = "https://shop.test";
+const signedAtMs = Date.parse("2026-03-01T12:00:00Z");
+const signedAt = signedAtMs / 1000;
+const issuer = "https://shop.test";
 
 interface TokenParts {
   header?: Record<string, unknown>;
@@ -20,19 +20,27 @@ const other = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 /** A token that is right in everything but what the parts say. */
 function sign({ header = {}, claims = {}, key = trusted.privateKey }: TokenParts = {}): Promise<string> {
-  const payload = { iss: ISSUER, aud: "shop", sub: "usr_1", scope: "customer", iat: NOW, exp: NOW + 900, ...claims };
+  const payload = {
+    iss: issuer,
+    aud: "shop",
+    sub: "usr_1",
+    scope: "customer",
+    iat: signedAt,
+    exp: signedAt + 900,
+    ...claims,
+  };
   const protectedHeader = { alg: "ES256", typ: "at+jwt", kid: "k1", ...header };
   return new SignJWT(payload).setProtectedHeader(protectedHeader).sign(key);
 }
 
-function authenticate(authorization: string, nowMs = NOW_MS) {
+function authenticate(authorization: string, nowMs = signedAtMs) {
   const keys = async (keyId: string) => {
     if (keyId !== "k1") return undefined;
     const key = await importJWK(await exportJWK(trusted.publicKey), "ES256");
     return key as Exclude<typeof key, Uint8Array>;
   };
   const clock = { now: () => nowMs, monotonic: () => 0 };
-  return createAuthenticate({ keys, issuer: ISSUER, clock })(new Headers({ authorization }));
+  return createAuthenticate({ keys, issuer, clock })(new Headers({ authorization }));
 }
 
 async function refusal(authorization: string, nowMs?: number) {
@@ -41,8 +49,8 @@ async function refusal(authorization: string, nowMs?: number) {
   return `${error.code} ${errorReason(error)}`;
 }
 
-const INVALID = "16 TOKEN_INVALID";
-const EXPIRED = "16 TOKEN_EXPIRED";
+const invalid = "16 TOKEN_INVALID";
+const expired = "16 TOKEN_EXPIRED";
 
 describe("authenticate()", () => {
   test("says who a good token speaks for", async () => {
@@ -55,15 +63,15 @@ describe("authenticate()", () => {
   });
 
   test("says nothing of a call without a token", async () => {
-    const clock = { now: () => NOW_MS, monotonic: () => 0 };
-    const anonymous = createAuthenticate({ keys: async () => undefined, issuer: ISSUER, clock });
+    const clock = { now: () => signedAtMs, monotonic: () => 0 };
+    const anonymous = createAuthenticate({ keys: async () => undefined, issuer, clock });
     expect(await anonymous(new Headers())).toBeUndefined();
   });
 
   test("forgives five seconds of difference between two clocks, not more", async () => {
-    const token = await sign({ claims: { exp: NOW } });
-    await expect(authenticate(`Bearer ${token}`, NOW_MS + 4_000)).resolves.toBeDefined();
-    expect(await refusal(`Bearer ${token}`, NOW_MS + 6_000)).toBe(EXPIRED);
+    const token = await sign({ claims: { exp: signedAt } });
+    await expect(authenticate(`Bearer ${token}`, signedAtMs + 4_000)).resolves.toBeDefined();
+    expect(await refusal(`Bearer ${token}`, signedAtMs + 6_000)).toBe(expired);
   });
 
   test.each<[string, TokenParts]>([
@@ -76,23 +84,23 @@ describe("authenticate()", () => {
     ["no subject", { claims: { sub: undefined } }],
     ["an empty subject", { claims: { sub: "" } }],
     ["no expiry", { claims: { exp: undefined } }],
-    ["a start in the future", { claims: { nbf: NOW + 60 } }],
+    ["a start in the future", { claims: { nbf: signedAt + 60 } }],
   ])("refuses a token with %s", async (_, parts) => {
-    expect(await refusal(`Bearer ${await sign(parts)}`)).toBe(INVALID);
+    expect(await refusal(`Bearer ${await sign(parts)}`)).toBe(invalid);
   });
 
   test("refuses a token that was signed with the public key as a secret", async () => {
     const secret = trusted.publicKey.export({ type: "spki", format: "pem" });
-    const token = await new SignJWT({ iss: ISSUER, aud: "shop", sub: "usr_1", exp: NOW + 900 })
+    const token = await new SignJWT({ iss: issuer, aud: "shop", sub: "usr_1", exp: signedAt + 900 })
       .setProtectedHeader({ alg: "HS256", typ: "at+jwt", kid: "k1" })
       .sign(Buffer.from(secret));
-    expect(await refusal(`Bearer ${token}`)).toBe(INVALID);
+    expect(await refusal(`Bearer ${token}`)).toBe(invalid);
   });
 
   test("refuses an unsigned token", async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const claims = part({ iss: ISSUER, aud: "shop", sub: "usr_1", exp: NOW + 900 });
-    expect(await refusal(`Bearer ${part({ alg: "none", typ: "at+jwt", kid: "k1" })}.${claims}.`)).toBe(INVALID);
+    const claims = part({ iss: issuer, aud: "shop", sub: "usr_1", exp: signedAt + 900 });
+    expect(await refusal(`Bearer ${part({ alg: "none", typ: "at+jwt", kid: "k1" })}.${claims}.`)).toBe(invalid);
   });
 
   test.each([
@@ -105,11 +113,13 @@ describe("authenticate()", () => {
     "Basic dXNlcjpwdw==",
     `Bearer ${"a".repeat(5_000)}`,
   ])("refuses %j", async (authorization) => {
-    expect(await refusal(authorization)).toBe(INVALID);
+    expect(await refusal(authorization)).toBe(invalid);
   });
 
   test("tells what to do", async () => {
     await expect(authenticate("Bearer x")).rejects.toThrow(/AccountService\.LogIn/);
-    await expect(authenticate(`Bearer ${await sign()}`, NOW_MS + 3_600_000)).rejects.toThrow(/expired.*log in again/);
+    await expect(authenticate(`Bearer ${await sign()}`, signedAtMs + 3_600_000)).rejects.toThrow(
+      /expired.*log in again/,
+    );
   });
 });

@@ -9,10 +9,10 @@ export type TokenKeys = (keyId: string) => Promise<CryptoKey | undefined>;
 /** Verifies what a caller's headers say of the end user; undefined if they say nothing. */
 export type Authenticate = (headers: Headers) => Promise<EndUser | undefined>;
 
-const AUDIENCE = "shop";
-const TOKEN_LENGTH_MAX = 4_096;
+const audience = "shop";
+const tokenLengthMax = 4_096;
 /** The clocks of two machines are rarely further apart. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+const clockToleranceSeconds = 5;
 
 /**
  * Verifies access tokens: JWTs of type at+jwt (RFC 9068), signed with ES256 for the audience "shop".
@@ -24,7 +24,7 @@ export function createAuthenticate(deps: { keys: TokenKeys; issuer: string; cloc
     const authorization = headers.get("authorization");
     if (authorization === null) return undefined;
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(authorization.trim())?.[1];
-    if (token === undefined || token.length > TOKEN_LENGTH_MAX) throw invalidToken();
+    if (token === undefined || token.length > tokenLengthMax) throw invalidToken();
     return toEndUser(await verify(token, deps));
   };
 }
@@ -39,10 +39,10 @@ async function verify(token: string, deps: { keys: TokenKeys; issuer: string; cl
     const { payload } = await jwtVerify(token, findKey, {
       algorithms: ["ES256"],
       issuer: deps.issuer,
-      audience: AUDIENCE,
+      audience,
       typ: "at+jwt",
       requiredClaims: ["sub", "exp"],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      clockTolerance: clockToleranceSeconds,
       currentDate: new Date(deps.clock.now()),
     });
     return payload;

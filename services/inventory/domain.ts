@@ -35,7 +35,7 @@ export interface StockEffect {
   held: -1 | 0;
 }
 
-const EFFECTS: { readonly [From in ReservationState]: { readonly [To in ReservationState]?: StockEffect } } = {
+const effects: { readonly [From in ReservationState]: { readonly [To in ReservationState]?: StockEffect } } = {
   HELD: { COMMITTED: { onHand: -1, held: -1 }, RELEASED: { onHand: 0, held: -1 }, EXPIRED: { onHand: 0, held: -1 } },
   COMMITTED: { RELEASED: { onHand: 1, held: 0 } },
   // Its stock is on sale: to be sold it must be held anew first.
@@ -45,7 +45,7 @@ const EFFECTS: { readonly [From in ReservationState]: { readonly [To in Reservat
 
 /** The effect of moving a reservation on; undefined where there is nothing to do, since it is there or past it. */
 export function effectOf(from: ReservationState, to: "COMMITTED" | "RELEASED" | "EXPIRED"): StockEffect | undefined {
-  return EFFECTS[from][to];
+  return effects[from][to];
 }
 
 /** Whether taking so many away, down to what is available now, has made little of enough. */
@@ -86,11 +86,11 @@ export interface Shortage {
 }
 
 /** Shortages named in one error: its details travel in HTTP/2 trailers, which peers bound. */
-const SHORTAGES_NAMED_MAX = 20;
+const shortagesNamedMax = 20;
 
 /** What a reservation is answered with for which there is not enough: each short SKU, and the lines that ask for it. */
 export function outOfStock(lines: readonly StockLine[], shortages: readonly Shortage[]): ConnectError {
-  const named = shortages.slice(0, SHORTAGES_NAMED_MAX);
+  const named = shortages.slice(0, shortagesNamedMax);
   const describe = ({ wanted, available }: Shortage) => `wanted ${wanted}, available ${available}`;
   const texts = named.map((shortage) => `${shortage.sku} (${describe(shortage)})`);
   const more = shortages.length > named.length ? ` and ${shortages.length - named.length} more` : "";
@@ -126,14 +126,14 @@ export interface Rejection {
 }
 
 /** Far above what a delivery has, and far below where numbers lose precision. */
-const IMPORT_LINE_MAX = 1_000_000_000;
+const importLineMax = 1_000_000_000;
 /** Of one line: more is a slip of the pen. */
-const IMPORT_QUANTITY_MAX = 1_000_000n;
+const importQuantityMax = 1_000_000n;
 
 /** The lines of a batch. INVALID_ARGUMENT naming first_line if they are numbered too high. */
 export function lineRange(firstLine: bigint, count: number): LineRange {
   const last = firstLine + BigInt(count) - 1n;
-  if (last > IMPORT_LINE_MAX) throw badImport("first_line", `leads to lines above ${IMPORT_LINE_MAX}`);
+  if (last > importLineMax) throw badImport("first_line", `leads to lines above ${importLineMax}`);
   return { first: Number(firstLine), last: Number(last) };
 }
 
@@ -158,7 +158,7 @@ export function badImportLine({ sku, quantity }: { sku: string; quantity: bigint
   if (sku === "") return "no SKU";
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(sku)) return "malformed SKU";
   if (quantity <= 0n) return `quantity ${quantity} is not above 0`;
-  if (quantity > IMPORT_QUANTITY_MAX) return `quantity ${quantity} is above ${IMPORT_QUANTITY_MAX}`;
+  if (quantity > importQuantityMax) return `quantity ${quantity} is above ${importQuantityMax}`;
   return undefined;
 }
 

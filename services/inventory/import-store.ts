@@ -3,9 +3,9 @@ import type { LineRange } from "./domain.ts";
 import type { ImportStore } from "./stock-import.ts";
 
 /** The length of the longest range stored: what begins further away does not reach. */
-const RANGE_LENGTH_MAX = 1_000;
+const rangeLengthMax = 1_000;
 /** SKUs are cut off here where they are quoted. */
-const SKU_LENGTH_MAX = 64;
+const skuLengthMax = 64;
 
 interface SummaryRow {
   accepted: string;
@@ -25,7 +25,7 @@ export function createImportStore(database: Database): ImportStore {
         "inventory.findImportRanges",
         `SELECT first_line AS first, last_line AS last FROM import_ranges
          WHERE import_id = ? AND first_line BETWEEN ? AND ? AND last_line >= ?`,
-        [importId, first - RANGE_LENGTH_MAX, last, first],
+        [importId, first - rangeLengthMax, last, first],
       );
       return rows.map((row) => ({ first: Number(row.first), last: Number(row.last) }));
     },
@@ -119,7 +119,7 @@ export function createImportStore(database: Database): ImportStore {
 
 /** By characters as the database counts them, not by half surrogate pairs. */
 function cutOff(sku: string): string {
-  return [...sku.slice(0, 2 * SKU_LENGTH_MAX)].slice(0, SKU_LENGTH_MAX).join("");
+  return [...sku.slice(0, 2 * skuLengthMax)].slice(0, skuLengthMax).join("");
 }
 
 function marks(items: readonly unknown[], each: string): string {

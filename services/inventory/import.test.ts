@@ -13,9 +13,9 @@ import { start } from "./main.ts";
 import { seedStock } from "./store.ts";
 import { importMessages, type LargeImport } from "./testing/import-client.ts";
 
-const SKU_COUNT = 5_000;
-const LINE_COUNT = 100_000;
-const BAD = Array.from({ length: 37 }, (_, i) => 1 + i * 2_711);
+const skuCount = 5_000;
+const lineCount = 100_000;
+const badLines = Array.from({ length: 37 }, (_, i) => 1 + i * 2_711);
 
 const resources = new AsyncDisposableStack();
 let mesh: TestMesh;
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 async function freshSkus(prefix: string): Promise<void> {
-  skus = Array.from({ length: SKU_COUNT }, (_, i) => `${prefix}-${i}`);
+  skus = Array.from({ length: skuCount }, (_, i) => `${prefix}-${i}`);
   await seedStock(
     database,
     skus.map((sku) => ({ sku, onHand: 0 })),
@@ -54,21 +54,21 @@ async function* stream(request: LargeImport) {
   yield* importMessages(request);
 }
 
-const perSku = LINE_COUNT / SKU_COUNT;
+const perSku = lineCount / skuCount;
 
 test("100,000 lines with 37 bad ones: imported within seconds, and the 37 named", { timeout: 120_000 }, async () => {
   await freshSkus("large");
-  const request = { importId: "import-large", skus, lineCount: LINE_COUNT, bad: BAD };
+  const request = { importId: "import-large", skus, lineCount, bad: badLines };
   const summary = await inventory.importStock(stream(request));
-  expect([summary.accepted, summary.rejectedCount]).toEqual([BigInt(LINE_COUNT - 37), 37n]);
-  expect(summary.rejected.map(({ line }) => Number(line))).toEqual(BAD);
+  expect([summary.accepted, summary.rejectedCount]).toEqual([BigInt(lineCount - 37), 37n]);
+  expect(summary.rejected.map(({ line }) => Number(line))).toEqual(badLines);
   expect(new Set(summary.rejected.map(({ reason }) => reason))).toEqual(new Set(["quantity 0 is not above 0"]));
-  expect(await stock("large")).toMatchObject({ sum: LINE_COUNT - 37, highest: perSku });
+  expect(await stock("large")).toMatchObject({ sum: lineCount - 37, highest: perSku });
 });
 
 test("a client killed half-way and run again doubles no line", { timeout: 120_000 }, async () => {
   await freshSkus("killed");
-  const request = { importId: "import-killed", skus, lineCount: LINE_COUNT, bad: BAD };
+  const request = { importId: "import-killed", skus, lineCount, bad: badLines };
   const env = mesh.env("inventory");
   const client = spawn(process.execPath, [fileURLToPath(new URL("./testing/import-client.ts", import.meta.url))], {
     env: { ...process.env, ...env, ADDRESS: env.WEFT_GRPC_ADDR, IMPORT: JSON.stringify(request) },
@@ -86,10 +86,10 @@ test("a client killed half-way and run again doubles no line", { timeout: 120_00
   client.kill("SIGKILL");
   await exited;
   const { sum: before } = await stock("killed");
-  expect(before).toBeLessThan(LINE_COUNT - 37);
+  expect(before).toBeLessThan(lineCount - 37);
   const summary = await inventory.importStock(stream(request));
-  expect([summary.accepted, summary.rejectedCount]).toEqual([BigInt(LINE_COUNT - 37), 37n]);
-  expect(await stock("killed")).toMatchObject({ sum: LINE_COUNT - 37, highest: perSku });
+  expect([summary.accepted, summary.rejectedCount]).toEqual([BigInt(lineCount - 37), 37n]);
+  expect(await stock("killed")).toMatchObject({ sum: lineCount - 37, highest: perSku });
 });
 
 describe("a bad message", () => {

@@ -13,18 +13,18 @@ import { createStockStore } from "./store.ts";
 import { startSweep } from "./sweep.ts";
 import { expireReservations } from "./usecases.ts";
 
-const SERVICE = "inventory";
+const service = "inventory";
 
 /** Starts the inventory service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
   const { lowStockThreshold, reservationTtlMs, sweepIntervalMs } = config;
@@ -36,13 +36,13 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     events: createStockEvents(outbox),
     lowStockThreshold,
   };
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
   const expire = (limit: number) => expireReservations(deps, { ttlMs: reservationTtlMs, limit });
   resources.use(startSweep({ expire, intervalMs: sweepIntervalMs, telemetry, random: Math.random }));
   const routes = inventoryRoutes(deps);
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes,
       describes: [file_shop_inventory_v1_events],
@@ -53,4 +53,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

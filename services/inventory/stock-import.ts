@@ -52,7 +52,7 @@ export interface ImportDeps {
 }
 
 /** Rejected lines that the answer names. */
-const REJECTIONS_NAMED_MAX = 1_000;
+const rejectionsNamedMax = 1_000;
 
 /**
  * Takes in a delivery, batch by batch, each in a transaction of its own, and sums up. Lines taken by an earlier run of the same import are not
@@ -70,7 +70,7 @@ export async function importStock(
     await database.transaction("inventory.importBatch", (tx) => importBatchIn(tx, imports, batch));
   }
   if (importId === undefined) throw importIsEmpty();
-  return await imports.findSummary(importId, REJECTIONS_NAMED_MAX);
+  return await imports.findSummary(importId, rejectionsNamedMax);
 }
 
 async function importBatchIn(tx: Transaction, imports: ImportStore, batch: ImportBatch): Promise<void> {

@@ -15,7 +15,7 @@ interface ReservationRow {
   quantity: number | null;
 }
 
-const SELECT_RESERVATION = `SELECT reservations.state, reservation_lines.sku, reservation_lines.quantity
+const selectReservation = `SELECT reservations.state, reservation_lines.sku, reservation_lines.quantity
   FROM reservations LEFT JOIN reservation_lines ON reservation_lines.order_id = reservations.order_id
   WHERE reservations.order_id = ?`;
 
@@ -33,12 +33,12 @@ export function createStockStore(database: Database): StockStore {
     },
 
     async findReservation(orderId) {
-      const rows = await database.query<ReservationRow>("inventory.findReservation", SELECT_RESERVATION, [orderId]);
+      const rows = await database.query<ReservationRow>("inventory.findReservation", selectReservation, [orderId]);
       return toReservation(orderId, rows);
     },
 
     async lockReservation(tx, orderId) {
-      const sql = `${SELECT_RESERVATION} FOR UPDATE`;
+      const sql = `${selectReservation} FOR UPDATE`;
       return toReservation(orderId, await tx.query<ReservationRow>("inventory.lockReservation", sql, [orderId]));
     },
 
@@ -122,12 +122,12 @@ export interface StockSeed {
 }
 
 /** SKUs in one statement. */
-const SEED_BATCH_SIZE = 1_000;
+const seedBatchSize = 1_000;
 
 /** Adds the SKUs that have no stock yet; those that have are left as they are, so it may run at every start. */
 export async function seedStock(database: Database, items: readonly StockSeed[]): Promise<void> {
-  for (let i = 0; i < items.length; i += SEED_BATCH_SIZE) {
-    const batch = items.slice(i, i + SEED_BATCH_SIZE);
+  for (let i = 0; i < items.length; i += seedBatchSize) {
+    const batch = items.slice(i, i + seedBatchSize);
     const there = await database.query<Pick<LevelRow, "sku">>(
       "inventory.findSeeded",
       `SELECT sku FROM stock WHERE sku IN (${placeholders(batch, "?")})`,

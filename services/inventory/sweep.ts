@@ -13,8 +13,8 @@ export interface SweepOptions {
 }
 
 /** Reservations in one go; after a full one comes the next at once. */
-const BATCH_SIZE = 100;
-const BATCH_TIMEOUT_MS = 30_000;
+const batchSize = 100;
+const batchTimeoutMs = 30_000;
 
 /** Looks for reservations to expire, now and then, until disposed of. Counted in `shop.inventory.reservations.expired`. */
 export function startSweep({ expire, intervalMs, telemetry, random }: SweepOptions): AsyncDisposable {
@@ -25,9 +25,9 @@ export function startSweep({ expire, intervalMs, telemetry, random }: SweepOptio
   const stop = new AbortController();
 
   async function sweep(): Promise<void> {
-    let count = BATCH_SIZE;
-    while (count === BATCH_SIZE && !stop.signal.aborted) {
-      count = await runDetached({ timeoutMs: BATCH_TIMEOUT_MS }, () => expire(BATCH_SIZE));
+    let count = batchSize;
+    while (count === batchSize && !stop.signal.aborted) {
+      count = await runDetached({ timeoutMs: batchTimeoutMs }, () => expire(batchSize));
       if (count === 0) return;
       expirations.add(count);
       // Each is an order that inventory has never heard of: somebody should wonder.

@@ -25,7 +25,7 @@ const told: [event: "reserved" | "released", orderId: string, lines: readonly St
 const low: [sku: string, available: number][] = [];
 /** What the clock says, in milliseconds. */
 let nowMs = Date.parse("2026-03-01T12:00:00Z");
-const LOW = 5;
+const lowStockThreshold = 5;
 
 beforeAll(async () => {
   const schema: TestDatabase = resources.use(await testDatabase("inventory"));
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await migrate({ database, component: "inventory", directory, logger: telemetry.logger });
   deps = {
     clock: { now: () => nowMs, monotonic: () => nowMs },
-    lowStockThreshold: LOW,
+    lowStockThreshold,
     database,
     stock: createStockStore(database),
     events: {
@@ -67,8 +67,8 @@ const reserve = (orderId: string, ...lines: [sku: string, quantity: number][]) =
 const release = (orderId: string) => releaseStock(deps, orderId);
 const commit = (orderId: string) => database.transaction("test.commit", (tx) => commitReservationIn(tx, deps, orderId));
 
-const TTL_MS = 45 * 60_000;
-const expire = (limit = 1_000) => expireReservations(deps, { ttlMs: TTL_MS, limit });
+const ttlMs = 45 * 60_000;
+const expire = (limit = 1_000) => expireReservations(deps, { ttlMs, limit });
 const know = (orderId: string) => database.transaction("test.know", (tx) => deps.stock.addKnownOrder(tx, orderId));
 const releasesOf = (orderId: string) => told.filter(([event, id]) => event === "released" && id === orderId);
 
@@ -207,43 +207,43 @@ describe("little stock", () => {
   const lowOf = (sku: string) => low.filter(([of]) => of === sku).map(([, available]) => available);
 
   test("is told of when a reservation leaves the threshold or less, and not again below it", async () => {
-    const a = await freshSku(LOW + 3);
+    const a = await freshSku(lowStockThreshold + 3);
     await reserve(fresh("ord"), [a, 2]);
     expect(lowOf(a)).toEqual([]);
     await reserve(fresh("ord"), [a, 1]);
-    expect(lowOf(a)).toEqual([LOW]);
+    expect(lowOf(a)).toEqual([lowStockThreshold]);
     await reserve(fresh("ord"), [a, 1]);
-    expect(lowOf(a)).toEqual([LOW]);
+    expect(lowOf(a)).toEqual([lowStockThreshold]);
   });
 
   test("is told of when one reservation takes all there is", async () => {
-    const a = await freshSku(LOW + 10);
-    await reserve(fresh("ord"), [a, LOW + 10]);
+    const a = await freshSku(lowStockThreshold + 10);
+    await reserve(fresh("ord"), [a, lowStockThreshold + 10]);
     expect(lowOf(a)).toEqual([0]);
   });
 
   test("is told of anew when stock has come back and goes again", async () => {
-    const [a, order] = [await freshSku(LOW + 1), fresh("ord")];
+    const [a, order] = [await freshSku(lowStockThreshold + 1), fresh("ord")];
     await reserve(order, [a, 1]);
     await release(order);
     await reserve(fresh("ord"), [a, 1]);
-    expect(lowOf(a)).toEqual([LOW, LOW]);
+    expect(lowOf(a)).toEqual([lowStockThreshold, lowStockThreshold]);
   });
 
   test("is not told of when the reservation is refused, repeated or sold", async () => {
-    const [a, b, order] = [await freshSku(LOW + 1), await freshSku(0), fresh("ord")];
+    const [a, b, order] = [await freshSku(lowStockThreshold + 1), await freshSku(0), fresh("ord")];
     expect(await outcome(reserve(fresh("ord"), [a, 1], [b, 1]))).toBe("OUT_OF_STOCK");
     expect(lowOf(a)).toEqual([]);
     await reserve(order, [a, 1]);
     await reserve(order, [a, 1]);
     await commit(order);
-    expect(lowOf(a)).toEqual([LOW]);
+    expect(lowOf(a)).toEqual([lowStockThreshold]);
   });
 
   test("is told of once by many who take at once", async () => {
-    const a = await freshSku(LOW + 10);
-    await Promise.all(Array.from({ length: LOW + 10 }, () => reserve(fresh("ord"), [a, 1])));
-    expect(lowOf(a)).toEqual([LOW]);
+    const a = await freshSku(lowStockThreshold + 10);
+    await Promise.all(Array.from({ length: lowStockThreshold + 10 }, () => reserve(fresh("ord"), [a, 1])));
+    expect(lowOf(a)).toEqual([lowStockThreshold]);
   });
 });
 
@@ -251,7 +251,7 @@ describe("expireReservations()", () => {
   test("gives back what nobody has told of, once it is old enough, and tells of it once", async () => {
     const [a, order] = [await freshSku(5), fresh("ord")];
     await reserve(order, [a, 2]);
-    nowMs += TTL_MS - 1;
+    nowMs += ttlMs - 1;
     await expire();
     expect(await levels(a)).toEqual([[5, 2]]);
     nowMs += 2;
@@ -267,7 +267,7 @@ describe("expireReservations()", () => {
     await reserve(before, [a, 1]);
     await reserve(after, [a, 2]);
     await know(after);
-    nowMs += 1_000 * TTL_MS;
+    nowMs += 1_000 * ttlMs;
     await expire();
     expect(await levels(a)).toEqual([[5, 3]]);
     await commit(before);
@@ -281,7 +281,7 @@ describe("expireReservations()", () => {
     await reserve(released, [a, 1]);
     await commit(sold);
     await release(released);
-    nowMs += 2 * TTL_MS;
+    nowMs += 2 * ttlMs;
     await expire();
     expect(await levels(a)).toEqual([[4, 0]]);
     expect([releasesOf(sold).length, releasesOf(released).length]).toEqual([0, 1]);
@@ -291,7 +291,7 @@ describe("expireReservations()", () => {
     const a = await freshSku(100);
     const orders = Array.from({ length: 30 }, () => fresh("ord"));
     for (const order of orders) await reserve(order, [a, 2]);
-    nowMs += 2 * TTL_MS;
+    nowMs += 2 * ttlMs;
     const counts = await Promise.all([expire(), expire(), expire()]);
     expect(counts[0] + counts[1] + counts[2]).toBe(30);
     expect(await levels(a)).toEqual([[100, 0]]);
@@ -305,7 +305,7 @@ describe("expireReservations()", () => {
       nowMs += 1;
       await reserve(order, [a, 1]);
     }
-    nowMs += 2 * TTL_MS;
+    nowMs += 2 * ttlMs;
     expect([await expire(3), await expire(3), await expire(3)]).toEqual([3, 2, 0]);
     const releases = told.filter(([event, id]) => event === "released" && orders.includes(id)).map(([, id]) => id);
     expect(releases).toEqual(orders);
@@ -314,7 +314,7 @@ describe("expireReservations()", () => {
   test("leaves a reservation that somebody has in hand to him, without waiting", async () => {
     const [a, order] = [await freshSku(5), fresh("ord")];
     await reserve(order, [a, 1]);
-    nowMs += 2 * TTL_MS;
+    nowMs += 2 * ttlMs;
     await database.transaction("test.inHand", async (tx) => {
       await commitReservationIn(tx, deps, order);
       expect(await expire()).toBe(0);
@@ -341,7 +341,7 @@ describe("expireReservations()", () => {
     async function expired(onHand: number, quantity: number) {
       const [a, order] = [await freshSku(onHand), fresh("ord")];
       await reserve(order, [a, quantity]);
-      nowMs += 2 * TTL_MS;
+      nowMs += 2 * ttlMs;
       await expire();
       return { a, order };
     }
@@ -438,7 +438,7 @@ describe("any sequence of reservations, confirmations, releases and sweeps", () 
           const isTaken = known?.state === "HELD" || (known?.state === "EXPIRED" && !isSold);
           if (isTaken) model.set(orderId, { ...known, state: "COMMITTED" });
         } else if (action.kind === "expire") {
-          nowMs += 2 * TTL_MS;
+          nowMs += 2 * ttlMs;
           await expire();
           for (const [id, it] of model) if (it.state === "HELD") model.set(id, { ...it, state: "EXPIRED" });
         } else {

@@ -11,18 +11,18 @@ import { notificationRoutes } from "./rpc.ts";
 import { createEmailStore } from "./store.ts";
 import { sendEmail } from "./usecases.ts";
 
-const SERVICE = "notification";
+const service = "notification";
 
 /** Starts the notification service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
 
   const emails = createEmailStore({
     database,
@@ -45,10 +45,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     }),
   );
   const handlers = notificationHandlers(emails);
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
   const routes = notificationRoutes(emails);
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry }));
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

@@ -16,22 +16,22 @@ import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
 import { createOrderStore, readVersions } from "./store.ts";
 
-const SERVICE = "order";
+const service = "order";
 
 /** Starts the order service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const random = Math.random;
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
   const changes = createOrderChanges({
@@ -59,7 +59,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   );
   await fillHistory(database, orders.events);
   const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
 
   const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
   const history = createHistoryStore(database);
@@ -68,7 +68,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const routes = orderRoutes({ orders, history, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause });
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes,
       describes: [file_shop_order_v1_events],
@@ -80,4 +80,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

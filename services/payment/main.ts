@@ -12,19 +12,19 @@ import { paymentRoutes } from "./rpc.ts";
 import { createPaymentStore } from "./store.ts";
 import { runPayment } from "./usecases.ts";
 
-const SERVICE = "payment";
+const service = "payment";
 
 /** Starts the payment service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
   const payments = createPaymentStore({
@@ -46,11 +46,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     }),
   );
   const handlers = paymentHandlers({ payments, clock });
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
   const routes = paymentRoutes(deps);
   resources.use(
     await serve({
-      service: SERVICE,
+      service,
       config: config.mesh,
       routes,
       describes: [file_shop_payment_v1_events],
@@ -61,4 +61,4 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

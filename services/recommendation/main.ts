@@ -12,22 +12,22 @@ import { createPopular } from "./popular.ts";
 import { recommendationRoutes } from "./rpc.ts";
 import { createPairStore } from "./store.ts";
 
-const SERVICE = "recommendation";
+const service = "recommendation";
 
 /** Starts the recommendation service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
-  const telemetry = resources.use(createTelemetry({ service: SERVICE, ...config.mesh.telemetry }));
+  const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger, meter } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service: SERVICE, credentials, telemetry, endpoints, inProcess }));
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
-  await migrate({ database, component: SERVICE, directory: new URL("./migrations/", import.meta.url), logger });
-  const broker = resources.use(createBroker({ url: config.natsUrl, service: SERVICE, telemetry }));
+  await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const handlers = recommendationHandlers();
-  resources.use(startConsumer({ service: SERVICE, database, broker, telemetry, handlers, batchSize: eventsMax }));
+  resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
 
   const popular = createPopular({ ask: createAskPopular(mesh), clock: systemClock });
   const answers = meter.createCounter("shop.recommendations", { description: "Answers by the source of their first" });
@@ -35,8 +35,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     { pairs: createPairStore(database), popular, fixed: config.fixedSkus, logger },
     (source) => answers.add(1, { source }),
   );
-  resources.use(await serve({ service: SERVICE, config: config.mesh, routes, credentials, telemetry, mesh }));
+  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, mesh }));
   return resources.move();
 }
 
-if (import.meta.main) await runMain(SERVICE, loadConfig, start);
+if (import.meta.main) await runMain(service, loadConfig, start);

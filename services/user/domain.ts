@@ -17,7 +17,7 @@ export interface Account extends User {
 }
 
 /** What every account may do; staff's may do more. */
-export const CUSTOMER_SCOPES: readonly string[] = ["customer"];
+export const customerScopes: readonly string[] = ["customer"];
 
 /** What a customer has told of himself, and how he wants to be told of his orders. */
 export interface Profile extends ProfileFields {
@@ -40,7 +40,7 @@ export interface ProfileFields {
 }
 
 /** Paths of an update mask. */
-const FIELD_OF_PATH: ReadonlyMap<string, keyof ProfileFields> = new Map([
+const fieldOfPath: ReadonlyMap<string, keyof ProfileFields> = new Map([
   ["display_name", "displayName"],
   ["phone", "phone"],
   ["push_token", "pushToken"],
@@ -50,8 +50,8 @@ const FIELD_OF_PATH: ReadonlyMap<string, keyof ProfileFields> = new Map([
 ]);
 
 /** Wrong paths that an error names, and how much of each. */
-const PATHS_NAMED_MAX = 5;
-const PATH_NAMED_LENGTH_MAX = 40;
+const pathsNamedMax = 5;
+const pathNamedLengthMax = 40;
 
 /**
  * The fields that a mask names, with their new values.
@@ -60,9 +60,9 @@ const PATH_NAMED_LENGTH_MAX = 40;
  * nothing; naming profile.display_name if that is to become empty
  */
 export function maskedFields(paths: readonly string[], fields: ProfileFields): Partial<ProfileFields> {
-  const wrong = paths.filter((path) => !FIELD_OF_PATH.has(path));
+  const wrong = paths.filter((path) => !fieldOfPath.has(path));
   if (paths.length === 0 || wrong.length > 0) throw badMask(wrong);
-  const names = paths.flatMap((path) => FIELD_OF_PATH.get(path) ?? []);
+  const names = paths.flatMap((path) => fieldOfPath.get(path) ?? []);
   if (names.includes("displayName") && fields.displayName === "") {
     const description = "must not be empty";
     throw rpcError(Code.InvalidArgument, `profile.display_name ${description}`, {
@@ -76,13 +76,13 @@ export function maskedFields(paths: readonly string[], fields: ProfileFields): P
 /** The profile as it is with those fields; the same object if they are its already. */
 export function withFields(profile: Profile, fields: Partial<ProfileFields>): Profile {
   const changed = { ...profile, ...fields };
-  const isSame = [...FIELD_OF_PATH.values()].every((name) => changed[name] === profile[name]);
+  const isSame = [...fieldOfPath.values()].every((name) => changed[name] === profile[name]);
   return isSame ? profile : { ...changed, version: profile.version + 1n };
 }
 
 function badMask(wrong: readonly string[]): ConnectError {
-  const known = `it can name ${[...FIELD_OF_PATH.keys()].join(", ")}`;
-  const named = wrong.slice(0, PATHS_NAMED_MAX).map((path) => JSON.stringify(path.slice(0, PATH_NAMED_LENGTH_MAX)));
+  const known = `it can name ${[...fieldOfPath.keys()].join(", ")}`;
+  const named = wrong.slice(0, pathsNamedMax).map((path) => JSON.stringify(path.slice(0, pathNamedLengthMax)));
   const descriptions =
     named.length === 0 ? [`names no field; ${known}`] : named.map((path) => `${path} cannot be changed; ${known}`);
   return rpcError(Code.InvalidArgument, `update_mask: ${named.join(", ") || "no field"} cannot be changed; ${known}`, {

@@ -23,7 +23,7 @@ interface ProfileRow {
   version: string;
 }
 
-const SELECT_PROFILE = `SELECT user_id, email, display_name, phone, push_token, notify_by_email, notify_by_sms, notify_by_push, version
+const selectProfile = `SELECT user_id, email, display_name, phone, push_token, notify_by_email, notify_by_sms, notify_by_push, version
   FROM users WHERE user_id = ?`;
 
 /** Accounts in the table `users`. */
@@ -60,12 +60,12 @@ export function createAccountStore(database: Database): AccountStore {
 export function createProfileStore(database: Database): ProfileStore {
   return {
     async findProfile(userId) {
-      const [row] = await database.query<ProfileRow>("user.findProfile", SELECT_PROFILE, [userId]);
+      const [row] = await database.query<ProfileRow>("user.findProfile", selectProfile, [userId]);
       return row && toProfile(row);
     },
 
     async lockProfile(tx, userId) {
-      const [row] = await tx.query<ProfileRow>("user.lockProfile", `${SELECT_PROFILE} FOR UPDATE`, [userId]);
+      const [row] = await tx.query<ProfileRow>("user.lockProfile", `${selectProfile} FOR UPDATE`, [userId]);
       return row && toProfile(row);
     },
 

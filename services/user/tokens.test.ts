@@ -7,10 +7,10 @@ import { calculateJwkThumbprint, createLocalJWKSet, decodeProtectedHeader, jwtVe
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAccessTokens, loadTokenKey } from "./tokens.ts";
 
-const NOW = Date.parse("2026-03-01T12:00:00.900Z");
+const now = Date.parse("2026-03-01T12:00:00.900Z");
 
 function tokensOf(key = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey) {
-  const clock = { now: () => NOW, monotonic: () => 0 };
+  const clock = { now: () => now, monotonic: () => 0 };
   return createAccessTokens({ key, issuer: "https://shop.test", clock, newTokenId: () => "id-1" });
 }
 
@@ -28,8 +28,8 @@ describe("an access token", () => {
   test("is verified with the published keys and says who, for whom and how long", async () => {
     const { issue, jwksJson } = await tokensOf();
     const { token, expiresInMs } = await issue("usr_1", ["customer"]);
-    const { payload } = await verify(token, jwksJson, NOW);
-    const iat = Math.floor(NOW / 1000);
+    const { payload } = await verify(token, jwksJson, now);
+    const iat = Math.floor(now / 1000);
     expect(payload).toEqual({
       ...{ iss: "https://shop.test", aud: "shop", sub: "usr_1", scope: "customer", jti: "id-1" },
       ...{ iat, exp: iat + 900 },
@@ -40,18 +40,18 @@ describe("an access token", () => {
   test("carries all that a clerk may do", async () => {
     const { issue, jwksJson } = await tokensOf();
     const { token } = await issue("usr_1", ["customer", "warehouse"]);
-    expect((await verify(token, jwksJson, NOW)).payload.scope).toBe("customer warehouse");
+    expect((await verify(token, jwksJson, now)).payload.scope).toBe("customer warehouse");
   });
 
   test("is refused when its 15 minutes are over", async () => {
     const { issue, jwksJson } = await tokensOf();
     const { token } = await issue("usr_1", ["customer"]);
-    await expect(verify(token, jwksJson, NOW + 901_000)).rejects.toThrow(/exp/);
+    await expect(verify(token, jwksJson, now + 901_000)).rejects.toThrow(/exp/);
   });
 
   test("is refused with another key", async () => {
     const { token } = await (await tokensOf()).issue("usr_1", ["customer"]);
-    await expect(verify(token, (await tokensOf()).jwksJson, NOW)).rejects.toThrow();
+    await expect(verify(token, (await tokensOf()).jwksJson, now)).rejects.toThrow();
   });
 
   test("names its key by the thumbprint, and the published key has nothing private", async () => {

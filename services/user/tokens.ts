@@ -4,8 +4,8 @@ import { type Clock, SettingError } from "@weft/mesh/contract";
 import { calculateJwkThumbprint, exportJWK, SignJWT } from "jose";
 import type { AccessTokens } from "./usecases.ts";
 
-const LIFETIME_MS = 15 * 60_000;
-const AUDIENCE = "shop";
+const lifetimeMs = 15 * 60_000;
+const audience = "shop";
 
 /** Reads an EC P-256 private key from a PEM file. @throws SettingError naming TOKEN_KEY_FILE */
 export async function loadTokenKey(file: string): Promise<KeyObject> {
@@ -42,13 +42,13 @@ export async function createAccessTokens(options: {
       const token = await new SignJWT({ scope: scopes.join(" ") })
         .setProtectedHeader({ alg, typ: "at+jwt", kid })
         .setIssuer(issuer)
-        .setAudience(AUDIENCE)
+        .setAudience(audience)
         .setSubject(userId)
         .setJti(newTokenId())
         .setIssuedAt(issuedAtSeconds)
-        .setExpirationTime(issuedAtSeconds + LIFETIME_MS / 1000)
+        .setExpirationTime(issuedAtSeconds + lifetimeMs / 1000)
         .sign(key);
-      return { token, expiresInMs: LIFETIME_MS };
+      return { token, expiresInMs: lifetimeMs };
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Database, Transaction } from "@weft/mesh/data";
 import {
   type Account,
   badCredentials,
-  CUSTOMER_SCOPES,
+  customerScopes,
   emailTaken,
   maskedFields,
   normalizeEmail,
@@ -75,7 +75,7 @@ export async function register(
     registeredAt: new Date(deps.clock.now()),
   };
   await deps.database.transaction("user.register", async (tx) => {
-    if (!(await deps.accounts.addAccount(tx, { ...user, passwordHash, scopes: CUSTOMER_SCOPES }))) throw emailTaken();
+    if (!(await deps.accounts.addAccount(tx, { ...user, passwordHash, scopes: customerScopes }))) throw emailTaken();
     await deps.events.userRegistered(tx, user);
   });
   return user;

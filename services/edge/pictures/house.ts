@@ -2,7 +2,7 @@ import type { Colours } from "./colours.ts";
 import type { Drawing } from "./drawing.ts";
 import { box, disc, form, line, oval, repeated, turned } from "./strokes.ts";
 
-const GLOW = "#fbe9b7";
+const glow = "#fbe9b7";
 
 /** Cloth, folded, in three layers. */
 function folded({ main, shade, light, second }: Colours): string {
@@ -73,7 +73,7 @@ export const house: readonly Drawing[] = [
     stands: false,
     draw: ({ main, shade, second }) =>
       line("M200 0v128", second, 5) +
-      oval(200, 246, 168, 60, GLOW) +
+      oval(200, 246, 168, 60, glow) +
       form("M172 128h56c0 50 62 62 66 118H106c4-56 66-68 66-118z", main) +
       form("M212 128h16c0 50 62 62 66 118h-62c0-50-14-70-20-118z", shade),
   },
@@ -85,7 +85,7 @@ export const house: readonly Drawing[] = [
       form("M162 62h76l26 82H136z", main) +
       form("M214 62h24l26 82h-42z", shade) +
       box(156, 303, 88, 12, second, 6) +
-      oval(200, 144, 128, 16, GLOW),
+      oval(200, 144, 128, 16, glow),
   },
   {
     words: /desk lamp|reading lamp|wall lamp/,
@@ -95,7 +95,7 @@ export const house: readonly Drawing[] = [
       disc(160, 214, 10, shade) +
       form("M214 92l64 56-74 44c-18-30-18-70 10-100z", main) +
       form("M250 124l28 24-74 44c-6-10-10-20-11-31z", shade) +
-      oval(240, 172, 84, 20, GLOW) +
+      oval(240, 172, 84, 20, glow) +
       form("M100 315c0-22 120-22 120 0z", light),
   },
   {
@@ -104,7 +104,7 @@ export const house: readonly Drawing[] = [
     draw: ({ main, shade, second }) =>
       line("M156 128c0-60 88-60 88 0", second, 7) +
       box(146, 126, 108, 24, main, 8) +
-      box(154, 150, 92, 130, GLOW, 6) +
+      box(154, 150, 92, 130, glow, 6) +
       line("M162 150v130M238 150v130", main, 8) +
       box(140, 278, 120, 37, shade, 8) +
       form("M200 192c26 34 20 66 0 66s-26-32 0-66z", "#e99b45"),
@@ -117,7 +117,7 @@ export const house: readonly Drawing[] = [
       box(192, 190, 16, 46, shade, 4) +
       form("M154 92h92l38 106H116z", main) +
       form("M214 92h32l38 106h-56z", shade) +
-      oval(200, 198, 168, 20, GLOW) +
+      oval(200, 198, 168, 20, glow) +
       line("M158 100l-26 86", light, 6),
   },
   {

@@ -1,7 +1,7 @@
 import type { Drawing } from "./drawing.ts";
 import { box, disc, form, line, oval, repeated, turned } from "./strokes.ts";
 
-const GLOW_BEAM = "#f6e6b4";
+const glowBeam = "#f6e6b4";
 
 /** Stationery, bags and what one takes outdoors. */
 export const journeys: readonly Drawing[] = [
@@ -167,7 +167,7 @@ export const journeys: readonly Drawing[] = [
       box(142, 206, 116, 92, main, 24) +
       box(212, 206, 46, 92, shade, 23) +
       disc(200, 252, 36, light) +
-      disc(200, 252, 25, GLOW_BEAM),
+      disc(200, 252, 25, glowBeam),
   },
   {
     words: /sleeping bag/,

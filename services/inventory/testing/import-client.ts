@@ -13,13 +13,13 @@ export interface LargeImport {
   readonly bad: readonly number[];
 }
 
-const BATCH_SIZE = 1_000;
+const batchSize = 1_000;
 
 /** The messages of an import: one unit in each good line, the SKUs in turn. */
 export function* importMessages({ importId, skus, lineCount, bad }: LargeImport) {
   const badLines = new Set(bad);
-  for (let first = 1; first <= lineCount; first += BATCH_SIZE) {
-    const count = Math.min(BATCH_SIZE, lineCount - first + 1);
+  for (let first = 1; first <= lineCount; first += batchSize) {
+    const count = Math.min(batchSize, lineCount - first + 1);
     const lines = Array.from({ length: count }, (_, i) => {
       const sku = skus[(first + i) % skus.length] ?? "";
       return { sku, quantity: badLines.has(first + i) ? 0n : 1n };

@@ -18,12 +18,12 @@ export interface Api {
 }
 
 /** The edge gives up sooner; this is for an edge that does not answer at all. */
-const TIMEOUT_MS = 12_000;
+const timeoutMs = 12_000;
 
 /** Clients of the API at `baseUrl`. Reads are GET requests, so that the browser may keep what the edge lets it keep. */
 export function createApi(baseUrl: string, session: Session): Api {
   const interceptors = [authorize(session)];
-  const unary = createConnectTransport({ baseUrl, interceptors, useHttpGet: true, defaultTimeoutMs: TIMEOUT_MS });
+  const unary = createConnectTransport({ baseUrl, interceptors, useHttpGet: true, defaultTimeoutMs: timeoutMs });
   const streaming = createConnectTransport({ baseUrl, interceptors });
   return {
     accounts: createClient(AccountService, unary),

@@ -4,7 +4,7 @@ import { createChanges } from "./changes.ts";
 import type { Session } from "./session.ts";
 import type { Storage } from "./storage.ts";
 
-export const QUANTITY_MAX = 1_000;
+export const quantityMax = 1_000;
 
 /** The cart of whoever is here, as the server last told. */
 export interface CartStore {
@@ -83,7 +83,7 @@ export function createCartStore({ carts, session, storage, newId }: CartDeps): C
       inTurn(async () => {
         const { lines } = cart ?? (await load());
         const before = lines.find((line) => line.sku === sku)?.quantity ?? 0;
-        return await setQuantity(sku, Math.min(before + quantity, QUANTITY_MAX));
+        return await setQuantity(sku, Math.min(before + quantity, quantityMax));
       }),
     merge: () =>
       inTurn(async () => {

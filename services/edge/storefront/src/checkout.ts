@@ -41,14 +41,14 @@ const refusals: ReadonlySet<Code> = new Set([
   Code.OutOfRange,
 ]);
 
-const NAME = "checkout";
+const storageName = "checkout";
 
 /** One order for each purchase, whatever clicks, reloads and broken connections come between. */
 export function createCheckout({ orders, storage, userId, newKey }: CheckoutDeps): Checkout {
   let placing: Promise<Order> | undefined;
 
   const pending = (): Attempt | undefined => {
-    const attempt = storage.read<Attempt>(NAME);
+    const attempt = storage.read<Attempt>(storageName);
     return attempt?.userId === userId() ? attempt : undefined;
   };
   const send = async ({ idempotencyKey, purchase }: Attempt): Promise<Order> => {
@@ -56,11 +56,11 @@ export function createCheckout({ orders, storage, userId, newKey }: CheckoutDeps
       const lines = purchase.lines.map(({ sku, quantity }) => ({ sku, quantity }));
       const { paymentMethod } = purchase;
       const { order } = await orders.placeOrder({ idempotencyKey, lines, paymentMethod });
-      storage.remove(NAME);
+      storage.remove(storageName);
       if (order === undefined) throw new Error("the answer holds no order");
       return order;
     } catch (error) {
-      if (refusals.has(ConnectError.from(error).code)) storage.remove(NAME);
+      if (refusals.has(ConnectError.from(error).code)) storage.remove(storageName);
       throw error;
     }
   };
@@ -68,7 +68,7 @@ export function createCheckout({ orders, storage, userId, newKey }: CheckoutDeps
     unanswered: () => pending()?.purchase,
     place(purchase) {
       const attempt = pending() ?? { userId: userId() ?? "", idempotencyKey: newKey(), purchase };
-      storage.write(NAME, attempt);
+      storage.write(storageName, attempt);
       placing ??= send(attempt).finally(() => {
         placing = undefined;
       });

@@ -4,7 +4,7 @@ export type Child = Node | string | number | false | null | undefined | readonly
 /** Attributes by their names in HTML; a function under "onclick" and the like listens. False and undefined: left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined | ((event: Event) => void)>>;
 
-const SVG = "http://www.w3.org/2000/svg";
+const svgNamespace = "http://www.w3.org/2000/svg";
 
 /** Makes an element. Text stays text: nothing of it is read as HTML. */
 export function h<Name extends keyof HTMLElementTagNameMap>(
@@ -24,7 +24,7 @@ export function s<Name extends keyof SVGElementTagNameMap>(
   attributes: Attributes = {},
   ...children: Child[]
 ): SVGElementTagNameMap[Name] {
-  const element = document.createElementNS(SVG, name);
+  const element = document.createElementNS(svgNamespace, name);
   setAttributes(element, attributes);
   append(element, children);
   return element;

@@ -14,8 +14,8 @@ export interface WatchDeps {
   readonly onConnection: (connection: Connection) => void;
 }
 
-const PAUSE_MIN_MS = 500;
-const PAUSE_MAX_MS = 15_000;
+const pauseMinMs = 500;
+const pauseMaxMs = 15_000;
 
 /** These do not get better by asking again. */
 const hopeless: ReadonlySet<Code> = new Set([Code.NotFound, Code.Unauthenticated, Code.PermissionDenied]);
@@ -46,7 +46,7 @@ export async function watchOrder(deps: WatchDeps, signal: AbortSignal): Promise<
     }
     if (signal.aborted) return;
     onConnection("reconnecting");
-    const limitMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** failures);
+    const limitMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** failures);
     failures += 1;
     await pause(limitMs / 2 + (random() * limitMs) / 2, signal);
   }

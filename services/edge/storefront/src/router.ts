@@ -27,7 +27,7 @@ interface Entry {
 }
 
 /** Lists that one may come back to. */
-const KEPT_PAGES_MAX = 8;
+const keptPagesMax = 8;
 
 /** Shows the page that the address names, without loading the document again. */
 export function createRouter(deps: RouterDeps): Router {
@@ -79,7 +79,7 @@ export function createRouter(deps: RouterDeps): Router {
   const keep = (key: string, page: Page): void => {
     kept.set(key, page);
     const [oldest] = kept.keys();
-    if (kept.size > KEPT_PAGES_MAX && oldest !== undefined) kept.delete(oldest);
+    if (kept.size > keptPagesMax && oldest !== undefined) kept.delete(oldest);
   };
   const rememberScroll = (): void => {
     entry = { ...entry, scrollY: window.scrollY };

@@ -19,19 +19,19 @@ export interface Session {
 }
 
 /** A token is not sent in its last seconds: it would expire on the way. */
-const MARGIN_MS = 5_000;
-const NAME = "session";
+const marginMs = 5_000;
+const storageName = "session";
 
 export function createSession(storage: Storage, now: () => number): Session {
   const { listen, tell } = createChanges();
   const end = (): void => {
-    if (storage.read(NAME) === undefined) return;
-    storage.remove(NAME);
+    if (storage.read(storageName) === undefined) return;
+    storage.remove(storageName);
     tell();
   };
   const ticket = (): Ticket | undefined => {
-    const found = storage.read<Ticket>(NAME);
-    if (found === undefined || found.expiresAtMs - MARGIN_MS > now()) return found;
+    const found = storage.read<Ticket>(storageName);
+    if (found === undefined || found.expiresAtMs - marginMs > now()) return found;
     end();
     return undefined;
   };
@@ -39,7 +39,7 @@ export function createSession(storage: Storage, now: () => number): Session {
     token: () => ticket()?.token,
     userId: () => ticket()?.userId,
     begin(token, userId, lifetimeMs) {
-      storage.write(NAME, { token, userId, expiresAtMs: now() + lifetimeMs } satisfies Ticket);
+      storage.write(storageName, { token, userId, expiresAtMs: now() + lifetimeMs } satisfies Ticket);
       tell();
     },
     end,

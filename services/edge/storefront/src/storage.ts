@@ -5,7 +5,7 @@ export interface Storage {
   remove(name: string): void;
 }
 
-const PREFIX = "weft.";
+const prefix = "weft.";
 
 /** The browser's storage. Where it is forbidden or full, what is written lives as long as the page. */
 export function createStorage(browser: Pick<globalThis.Storage, "getItem" | "setItem" | "removeItem">): Storage {
@@ -19,13 +19,13 @@ export function createStorage(browser: Pick<globalThis.Storage, "getItem" | "set
   };
   return {
     read<Value>(name: string) {
-      const text = kept.get(name) ?? guarded(() => browser.getItem(PREFIX + name)) ?? undefined;
+      const text = kept.get(name) ?? guarded(() => browser.getItem(prefix + name)) ?? undefined;
       return text === undefined ? undefined : guarded(() => JSON.parse(text) as Value);
     },
     write(name, value) {
       const text = JSON.stringify(value);
       const written = guarded(() => {
-        browser.setItem(PREFIX + name, text);
+        browser.setItem(prefix + name, text);
         return true;
       });
       if (written) kept.delete(name);
@@ -33,7 +33,7 @@ export function createStorage(browser: Pick<globalThis.Storage, "getItem" | "set
     },
     remove(name) {
       kept.delete(name);
-      guarded(() => browser.removeItem(PREFIX + name));
+      guarded(() => browser.removeItem(prefix + name));
     },
   };
 }

@@ -1,12 +1,12 @@
 import { h } from "../dom.ts";
 import type { App, Page, Visit } from "../page.ts";
-import { PAGE_SIZE, productGrid } from "../parts/product-grid.ts";
+import { pageSize, productGrid } from "../parts/product-grid.ts";
 import { categoryTitle } from "../words.ts";
 
 export async function categoryPage({ api }: App, { params, signal }: Visit): Promise<Page> {
   const category = params.name ?? "";
-  const list = (pageToken: string) => api.catalog.listProducts({ category, pageSize: PAGE_SIZE, pageToken });
-  const first = await api.catalog.listProducts({ category, pageSize: PAGE_SIZE }, { signal });
+  const list = (pageToken: string) => api.catalog.listProducts({ category, pageSize, pageToken });
+  const first = await api.catalog.listProducts({ category, pageSize }, { signal });
   const title = categoryTitle(category);
   const content = h(
     "div",

@@ -1,15 +1,15 @@
 import type { Category } from "../../../../../gen/shop/api/v1/catalog_pb.ts";
 import { h } from "../dom.ts";
 import type { App, Page, Visit } from "../page.ts";
-import { PAGE_SIZE, productGrid } from "../parts/product-grid.ts";
+import { pageSize, productGrid } from "../parts/product-grid.ts";
 import { weave } from "../parts/weave.ts";
 import { categoryTitle, counted } from "../words.ts";
 
 /** Who we are, what there is. */
 export async function homePage({ api }: App, { signal }: Visit): Promise<Page> {
-  const list = (pageToken: string) => api.catalog.listProducts({ pageSize: PAGE_SIZE, pageToken });
+  const list = (pageToken: string) => api.catalog.listProducts({ pageSize, pageToken });
   const [products, categories] = await Promise.all([
-    api.catalog.listProducts({ pageSize: PAGE_SIZE }, { signal }),
+    api.catalog.listProducts({ pageSize }, { signal }),
     // The products can be seen without them.
     api.catalog.listCategories({}, { signal }).then(
       (answer) => answer.categories,

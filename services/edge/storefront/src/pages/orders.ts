@@ -9,10 +9,10 @@ import { stateBadge } from "../parts/state-badge.ts";
 import { formatTime } from "../time.ts";
 import { counted } from "../words.ts";
 
-const PAGE_SIZE = 20;
+const pageSize = 20;
 
 export async function ordersPage(app: App, { signal }: Visit): Promise<Page> {
-  const first = await app.api.orders.listOrders({ pageSize: PAGE_SIZE }, { signal });
+  const first = await app.api.orders.listOrders({ pageSize }, { signal });
   const list = h(
     "ul",
     { class: "orders" },
@@ -24,7 +24,7 @@ export async function ordersPage(app: App, { signal }: Visit): Promise<Page> {
     if (button.disabled) return;
     button.disabled = true;
     try {
-      const { orders, nextPageToken } = await app.api.orders.listOrders({ pageSize: PAGE_SIZE, pageToken });
+      const { orders, nextPageToken } = await app.api.orders.listOrders({ pageSize, pageToken });
       const items = orders.map((order) => orderItem(app, order));
       list.append(...items);
       drawFoot(nextPageToken);

@@ -8,7 +8,7 @@ import { quantity } from "../parts/quantity.ts";
 import { categoryTitle } from "../words.ts";
 
 /** From so few on one is told how few. */
-const FEW = 10n;
+const fewMax = 10n;
 
 export async function productPage(app: App, { params, signal }: Visit): Promise<Page> {
   const answer = await app.api.catalog.getProductPage({ sku: params.sku ?? "" }, { signal });
@@ -59,7 +59,7 @@ function stockLine({ available, degraded }: GetProductPageResponse): HTMLElement
     return h("p", { class: "stock stock-unknown", "data-degraded": degraded.includes("stock") }, words);
   }
   if (available <= 0n) return h("p", { class: "stock stock-none" }, "Sold out");
-  if (available <= FEW) return h("p", { class: "stock stock-few" }, `Only ${available} left`);
+  if (available <= fewMax) return h("p", { class: "stock stock-few" }, `Only ${available} left`);
   return h("p", { class: "stock" }, `In stock, ${available.toLocaleString("en-IE")} ready to ship`);
 }
 

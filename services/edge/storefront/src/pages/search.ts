@@ -1,12 +1,12 @@
 import { h } from "../dom.ts";
 import type { App, Page, Visit } from "../page.ts";
-import { PAGE_SIZE, type ProductsPage, productGrid } from "../parts/product-grid.ts";
+import { type ProductsPage, pageSize, productGrid } from "../parts/product-grid.ts";
 
 export async function searchPage({ api }: App, { query: parameters, signal }: Visit): Promise<Page> {
   const query = parameters.get("q")?.trim().slice(0, 200) ?? "";
   if (query === "") return nothing("Search", "Write into the field above what you are looking for.");
-  const search = (pageToken: string) => api.catalog.searchProducts({ query, pageSize: PAGE_SIZE, pageToken });
-  const first = await api.catalog.searchProducts({ query, pageSize: PAGE_SIZE }, { signal });
+  const search = (pageToken: string) => api.catalog.searchProducts({ query, pageSize, pageToken });
+  const first = await api.catalog.searchProducts({ query, pageSize }, { signal });
   const title = `“${query}”`;
   if (first.products.length === 0) {
     return nothing(title, "Nothing matches. Try fewer or other words: a material, a use, a kind of thing.");

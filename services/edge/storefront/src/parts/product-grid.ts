@@ -9,7 +9,7 @@ export interface ProductsPage {
   readonly nextPageToken: string;
 }
 
-export const PAGE_SIZE = 24;
+export const pageSize = 24;
 
 /** Products in a grid, with a button for more while there are more. */
 export function productGrid(first: ProductsPage, loadMore: (pageToken: string) => Promise<ProductsPage>): HTMLElement {

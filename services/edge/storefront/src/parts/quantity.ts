@@ -1,4 +1,4 @@
-import { QUANTITY_MAX } from "../cart.ts";
+import { quantityMax } from "../cart.ts";
 import { h } from "../dom.ts";
 import { icon } from "./icons.ts";
 
@@ -13,15 +13,15 @@ export interface QuantityOptions {
 /** A number between two buttons. */
 export function quantity({ value, min, what, onChange }: QuantityOptions): { node: HTMLElement; value(): number } {
   const input = h("input", {
-    ...{ type: "number", class: "quantity-input", inputmode: "numeric", min, max: QUANTITY_MAX, value },
+    ...{ type: "number", class: "quantity-input", inputmode: "numeric", min, max: quantityMax, value },
     "aria-label": `Quantity of ${what}`,
   });
   const read = (): number => {
     const asked = Math.trunc(Number(input.value));
-    return Number.isFinite(asked) ? Math.min(Math.max(asked, min), QUANTITY_MAX) : min;
+    return Number.isFinite(asked) ? Math.min(Math.max(asked, min), quantityMax) : min;
   };
   const set = (next: number): void => {
-    input.value = String(Math.min(Math.max(next, min), QUANTITY_MAX));
+    input.value = String(Math.min(Math.max(next, min), quantityMax));
     onChange?.(read());
   };
   input.addEventListener("change", () => set(read()));

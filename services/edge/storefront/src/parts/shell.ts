@@ -17,7 +17,7 @@ export interface ShellDeps {
   readonly go: (path: string) => void;
 }
 
-const TOAST_MS = 4_000;
+const toastMs = 4_000;
 
 export function createShell({ session, cart, go }: ShellDeps): Shell {
   const main = h("main", { id: "main", tabindex: -1 });
@@ -68,7 +68,7 @@ export function createShell({ session, cart, go }: ShellDeps): Shell {
       hiding = setTimeout(() => {
         toast.classList.remove("toast-shown");
         toast.textContent = "";
-      }, TOAST_MS);
+      }, toastMs);
     },
     shown(path) {
       drawLinks();
