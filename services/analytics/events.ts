@@ -2,7 +2,12 @@ import { type EventHandler, onEvents, type ReceivedEvent } from "@weft/mesh/even
 import { ProductViewedSchema } from "../../gen/shop/api/v1/events_pb.ts";
 import { CartUpdatedSchema } from "../../gen/shop/cart/v1/events_pb.ts";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { StockLowSchema, StockReleasedSchema, StockReservedSchema } from "../../gen/shop/inventory/v1/events_pb.ts";
+import {
+  StockLowSchema,
+  StockReceivedSchema,
+  StockReleasedSchema,
+  StockReservedSchema,
+} from "../../gen/shop/inventory/v1/events_pb.ts";
 import {
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
@@ -27,7 +32,7 @@ const schemas = [
   ...[ProductViewedSchema, CartUpdatedSchema],
   ...[UserRegisteredSchema, ProfileUpdatedSchema],
   ...[ProductUpdatedSchema, PriceChangedSchema],
-  ...[StockReservedSchema, StockReleasedSchema, StockLowSchema],
+  ...[StockReservedSchema, StockReleasedSchema, StockReceivedSchema, StockLowSchema],
   ...[OrderPlacedSchema, OrderConfirmedSchema, OrderAwaitingPaymentSchema, OrderPaidSchema, OrderShippedSchema],
   ...[OrderDeliveredSchema, OrderCancelledSchema],
   ...[PaymentAuthorizedSchema, PaymentCapturedSchema, PaymentFailedSchema, PaymentRefundedSchema],

@@ -1,7 +1,12 @@
 import { type DirectPublisher, onRepeatableEvent, type RepeatableHandler } from "@weft/mesh/events";
 import { ProductViewedSchema } from "../../gen/shop/api/v1/events_pb.ts";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { StockLowSchema, StockReleasedSchema, StockReservedSchema } from "../../gen/shop/inventory/v1/events_pb.ts";
+import {
+  StockLowSchema,
+  StockReceivedSchema,
+  StockReleasedSchema,
+  StockReservedSchema,
+} from "../../gen/shop/inventory/v1/events_pb.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { EdgeDeps } from "./rpc.ts";
 
@@ -23,6 +28,7 @@ export function liveHandlers(live: LiveFeed): RepeatableHandler[] {
     ),
     onRepeatableEvent(StockReservedSchema, stockMoved),
     onRepeatableEvent(StockReleasedSchema, stockMoved),
+    onRepeatableEvent(StockReceivedSchema, stockMoved),
     onRepeatableEvent(StockLowSchema, ({ sku }) => live.stockChanged([sku])),
   ];
 }

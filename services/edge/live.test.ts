@@ -11,7 +11,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FollowRequestSchema, type FollowResponse, LiveService } from "../../gen/shop/api/v1/live_pb.ts";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { StockReleasedSchema, StockReservedSchema } from "../../gen/shop/inventory/v1/events_pb.ts";
+import {
+  StockReceivedSchema,
+  StockReleasedSchema,
+  StockReservedSchema,
+} from "../../gen/shop/inventory/v1/events_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { startNats, type TestEngine } from "../../tools/dev/testing/engines.ts";
 import { startTestEdge, type TestEdge } from "./testing.ts";
@@ -143,6 +147,9 @@ describe("Follow", () => {
     stock.set("CUP", 4n);
     publisher.publish(StockReleasedSchema, { orderId: "ord_1", lines: [{ sku: "CUP", quantity: 1 }] });
     await expect.poll(() => lastOf(follower)).toBe("CUP 450 4");
+    stock.set("CUP", 90n);
+    publisher.publish(StockReceivedSchema, { importId: "import-1", lines: [{ sku: "CUP", quantity: 86n }] });
+    await expect.poll(() => lastOf(follower)).toBe("CUP 450 90");
     names.set("CUP", "The cup");
     publisher.publish(ProductUpdatedSchema, { sku: "CUP", name: "The cup" });
     await expect.poll(() => follower.heard.at(-1)?.name).toBe("The cup");

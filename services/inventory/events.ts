@@ -1,10 +1,16 @@
 import { type EventHandler, type Outbox, onEvent } from "@weft/mesh/events";
-import { StockLowSchema, StockReleasedSchema, StockReservedSchema } from "../../gen/shop/inventory/v1/events_pb.ts";
+import {
+  StockLowSchema,
+  StockReceivedSchema,
+  StockReleasedSchema,
+  StockReservedSchema,
+} from "../../gen/shop/inventory/v1/events_pb.ts";
 import { OrderCancelledSchema, OrderConfirmedSchema, OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
+import type { ImportEvents } from "./stock-import.ts";
 import { commitReservationIn, type InventoryDeps, releaseStockIn, type StockEvents } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
-export function createStockEvents(outbox: Pick<Outbox, "append">): StockEvents {
+export function createStockEvents(outbox: Pick<Outbox, "append">): StockEvents & ImportEvents {
   return {
     async stockReserved(tx, orderId, lines) {
       await outbox.append(tx, StockReservedSchema, { orderId, lines: [...lines] }, { version: 1n });
@@ -16,6 +22,12 @@ export function createStockEvents(outbox: Pick<Outbox, "append">): StockEvents {
     },
     async stockLow(tx, sku, available) {
       await outbox.append(tx, StockLowSchema, { sku, available });
+    },
+    async stockReceived(tx, importId, lines) {
+      await outbox.append(tx, StockReceivedSchema, {
+        importId,
+        lines: lines.map(({ quantity, ...line }) => ({ ...line, quantity: BigInt(quantity) })),
+      });
     },
   };
 }

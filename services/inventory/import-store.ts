@@ -39,15 +39,16 @@ export function createImportStore(database: Database): ImportStore {
       return new Set(rows.map(({ line }) => Number(line)));
     },
 
-    async lockSkus(tx, skus) {
-      if (skus.length === 0) return new Set();
+    async lockAvailable(tx, skus) {
+      if (skus.length === 0) return new Map();
       // For many SKUs the optimizer would rather read, and so lock, the whole table.
-      const rows = await tx.query<{ sku: string }>(
-        "inventory.lockSkus",
-        `SELECT sku FROM stock FORCE INDEX (PRIMARY) WHERE sku IN (${marks(skus, "?")}) ORDER BY sku FOR UPDATE`,
+      const rows = await tx.query<{ sku: string; available: string }>(
+        "inventory.lockAvailable",
+        `SELECT sku, on_hand - held AS available FROM stock FORCE INDEX (PRIMARY)
+         WHERE sku IN (${marks(skus, "?")}) ORDER BY sku FOR UPDATE`,
         skus,
       );
-      return new Set(rows.map(({ sku }) => sku));
+      return new Map(rows.map(({ sku, available }) => [sku, BigInt(available)]));
     },
 
     async addStock(tx, lines) {

@@ -6,20 +6,25 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testDatabase } from "../../tools/dev/testing/engines.ts";
 import { createImportStore } from "./import-store.ts";
-import { type ImportBatch, type ImportDeps, importStock } from "./stock-import.ts";
+import { type ImportBatch, type ImportDeps, importStock, type ReceivedStock } from "./stock-import.ts";
 import { createStockStore, seedStock } from "./store.ts";
 
 const telemetry = createTelemetry({ service: "inventory", write: () => {} });
 const resources = new AsyncDisposableStack();
 let database: Database;
 let deps: ImportDeps;
+/** What the rest of the shop hears, once it is committed. */
+const told: { importId: string; lines: readonly ReceivedStock[] }[] = [];
 
 beforeAll(async () => {
   const schema = resources.use(await testDatabase("inventory"));
   database = resources.use(createDatabase({ url: schema.url, telemetry }));
   const directory = new URL("./migrations/", import.meta.url);
   await migrate({ database, component: "inventory", directory, logger: telemetry.logger });
-  deps = { database, imports: createImportStore(database) };
+  const events: ImportDeps["events"] = {
+    stockReceived: async (tx, importId, lines) => tx.afterCommit(() => told.push({ importId, lines })),
+  };
+  deps = { database, imports: createImportStore(database), events };
 });
 afterAll(() => resources.disposeAsync());
 
@@ -105,6 +110,35 @@ describe("importStock()", () => {
     expect(await run(importId, lines, 7)).toEqual(first);
     expect(await run(importId, lines, 1_000)).toEqual(first);
     expect(await onHand(a, b)).toEqual(levels);
+  });
+
+  test("tells once of each batch what came in, SKU by SKU, and what can be ordered since", async () => {
+    const [a = "", b = ""] = await freshSkus(2);
+    await database.execute("test.hold", "UPDATE stock SET on_hand = 10, held = 4 WHERE sku = ?", [b]);
+    const lines: Line[] = [
+      [b, 1],
+      [a, 2],
+      [b, 3],
+      [a, 0],
+      [a, 5],
+    ];
+    const importId = fresh("import");
+    await run(importId, lines, 4);
+    await run(importId, lines, 3);
+    const own = told.filter((event) => event.importId === importId);
+    expect(own.map((event) => event.lines)).toEqual([
+      [
+        { sku: a, quantity: 2, available: 2n },
+        { sku: b, quantity: 4, available: 10n },
+      ],
+      [{ sku: a, quantity: 5, available: 7n }],
+    ]);
+  });
+
+  test("tells nothing of a batch that brought nothing", async () => {
+    const importId = fresh("import");
+    await run(importId, [["", 1]]);
+    expect(told.filter((event) => event.importId === importId)).toEqual([]);
   });
 
   test("takes the same lines again under another name: it is another delivery", async () => {

@@ -20,9 +20,9 @@ export interface ImportStore {
   findRanges(tx: Transaction, importId: string, range: LineRange): Promise<LineRange[]>;
   /** Lines of that range that were rejected. */
   findRejected(tx: Transaction, importId: string, range: LineRange): Promise<Set<number>>;
-  /** Those of the SKUs that have stock, be it none; locked until the transaction ends. */
-  lockSkus(tx: Transaction, skus: readonly string[]): Promise<Set<string>>;
-  /** Adds to what is on hand of SKUs that lockSkus() has found. */
+  /** What is available of those of the SKUs that have stock, be it none; locked until the transaction ends. */
+  lockAvailable(tx: Transaction, skus: readonly string[]): Promise<Map<string, bigint>>;
+  /** Adds to what is on hand of SKUs that lockAvailable() has found. */
   addStock(tx: Transaction, lines: readonly StockLine[]): Promise<void>;
   addRanges(tx: Transaction, importId: string, ranges: readonly LineRange[]): Promise<void>;
   saveRejections(tx: Transaction, importId: string, rejections: readonly Rejection[]): Promise<void>;
@@ -30,6 +30,16 @@ export interface ImportStore {
   /** Adds to the numbers of lines accepted and rejected. */
   count(tx: Transaction, importId: string, change: { accepted: number; rejected: number }): Promise<void>;
   findSummary(importId: string, rejectionsMax: number): Promise<ImportSummary>;
+}
+
+/** What came in of one SKU, and what is available of it since then. */
+export interface ReceivedStock extends StockLine {
+  available: bigint;
+}
+
+/** What the rest of the shop hears of: one event for each batch that brought something. */
+export interface ImportEvents {
+  stockReceived(tx: Transaction, importId: string, lines: readonly ReceivedStock[]): Promise<void>;
 }
 
 export interface ImportSummary {
@@ -49,6 +59,7 @@ export interface ImportBatch {
 export interface ImportDeps {
   database: Pick<Database, "transaction">;
   imports: ImportStore;
+  events: ImportEvents;
 }
 
 /** Rejected lines that the answer names. */
@@ -60,20 +71,24 @@ const rejectionsNamedMax = 1_000;
  * to another import: the batches before it are in.
  */
 export async function importStock(
-  { database, imports }: ImportDeps,
+  { database, ...deps }: ImportDeps,
   batches: AsyncIterable<ImportBatch>,
 ): Promise<ImportSummary> {
   let importId: string | undefined;
   for await (const batch of batches) {
     importId ??= batch.importId;
     if (batch.importId !== importId) throw importIdDiffers();
-    await database.transaction("inventory.importBatch", (tx) => importBatchIn(tx, imports, batch));
+    await database.transaction("inventory.importBatch", (tx) => importBatchIn(tx, deps, batch));
   }
   if (importId === undefined) throw importIsEmpty();
-  return await imports.findSummary(importId, rejectionsNamedMax);
+  return await deps.imports.findSummary(importId, rejectionsNamedMax);
 }
 
-async function importBatchIn(tx: Transaction, imports: ImportStore, batch: ImportBatch): Promise<void> {
+async function importBatchIn(
+  tx: Transaction,
+  { imports, events }: Omit<ImportDeps, "database">,
+  batch: ImportBatch,
+): Promise<void> {
   const { importId } = batch;
   const range = lineRange(batch.firstLine, batch.lines.length);
   await imports.lockImport(tx, importId);
@@ -86,14 +101,20 @@ async function importBatchIn(tx: Transaction, imports: ImportStore, batch: Impor
 
   const wellFormed = lines.filter((line) => badImportLine(line) === undefined);
   const skus = [...new Set(wellFormed.map(({ sku }) => sku))].sort();
-  const known = await imports.lockSkus(tx, skus);
+  const known = await imports.lockAvailable(tx, skus);
   const accepted = wellFormed.filter(({ sku }) => known.has(sku));
   const rejections = lines.flatMap(({ line, sku, quantity }): Rejection[] => {
     const reason = badImportLine({ sku, quantity }) ?? (known.has(sku) ? undefined : "unknown SKU");
     return reason === undefined ? [] : [{ line, sku, reason }];
   });
 
-  await imports.addStock(tx, totalBySku(accepted.map(({ sku, quantity }) => ({ sku, quantity: Number(quantity) }))));
+  const totals = totalBySku(accepted.map(({ sku, quantity }) => ({ sku, quantity: Number(quantity) })));
+  await imports.addStock(tx, totals);
+  const received = totals.map(({ sku, quantity }) => ({
+    ...{ sku, quantity },
+    available: (known.get(sku) ?? 0n) + BigInt(quantity),
+  }));
+  if (received.length > 0) await events.stockReceived(tx, importId, received);
   await imports.addRanges(tx, importId, uncovered(range, seen));
   await imports.saveRejections(tx, importId, rejections);
   const corrected = accepted.map(({ line }) => line).filter((line) => rejectedBefore.has(line));

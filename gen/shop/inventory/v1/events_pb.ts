@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/inventory/v1/events.proto.
  */
 export const file_shop_inventory_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaG9wL2ludmVudG9yeS92MS9ldmVudHMucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIn8KDVN0b2NrUmVzZXJ2ZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVzZXJ2ZWQSCG9yZGVyX2lkIn8KDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVsZWFzZWQSCG9yZGVyX2lkIlEKCFN0b2NrTG93EgsKA3NrdRgBIAEoCRIRCglhdmFpbGFibGUYAiABKAM6JbLhGCEKGnNob3AuaW52ZW50b3J5LnYxLlN0b2NrTG93EgNza3ViBnByb3RvMw", [file_shop_inventory_v1_inventory, file_weft_v1_options]);
+  fileDesc("Ch5zaG9wL2ludmVudG9yeS92MS9ldmVudHMucHJvdG8SEXNob3AuaW52ZW50b3J5LnYxIn8KDVN0b2NrUmVzZXJ2ZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVzZXJ2ZWQSCG9yZGVyX2lkIn8KDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAkSKwoFbGluZXMYAiADKAsyHC5zaG9wLmludmVudG9yeS52MS5TdG9ja0xpbmU6L7LhGCsKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVsZWFzZWQSCG9yZGVyX2lkIoUBCg1TdG9ja1JlY2VpdmVkEhEKCWltcG9ydF9pZBgBIAEoCRIvCgVsaW5lcxgCIAMoCzIgLnNob3AuaW52ZW50b3J5LnYxLlJlY2VpdmVkU3RvY2s6MLLhGCwKH3Nob3AuaW52ZW50b3J5LnYxLlN0b2NrUmVjZWl2ZWQSCWltcG9ydF9pZCJBCg1SZWNlaXZlZFN0b2NrEgsKA3NrdRgBIAEoCRIQCghxdWFudGl0eRgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMiUQoIU3RvY2tMb3cSCwoDc2t1GAEgASgJEhEKCWF2YWlsYWJsZRgCIAEoAzolsuEYIQoac2hvcC5pbnZlbnRvcnkudjEuU3RvY2tMb3cSA3NrdWIGcHJvdG8z", [file_shop_inventory_v1_inventory, file_weft_v1_options]);
 
 /**
  * Stock is held for an order.
@@ -64,6 +64,63 @@ export const StockReleasedSchema: GenMessage<StockReleased> = /*@__PURE__*/
   messageDesc(file_shop_inventory_v1_events, 1);
 
 /**
+ * Stock of a delivery is on sale: of one of the batches in which ImportStock takes it in.
+ *
+ * @generated from message shop.inventory.v1.StockReceived
+ */
+export type StockReceived = Message<"shop.inventory.v1.StockReceived"> & {
+  /**
+   * @generated from field: string import_id = 1;
+   */
+  importId: string;
+
+  /**
+   * One for each SKU, 1,000 at most.
+   *
+   * @generated from field: repeated shop.inventory.v1.ReceivedStock lines = 2;
+   */
+  lines: ReceivedStock[];
+};
+
+/**
+ * Describes the message shop.inventory.v1.StockReceived.
+ * Use `create(StockReceivedSchema)` to create a new message.
+ */
+export const StockReceivedSchema: GenMessage<StockReceived> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_events, 2);
+
+/**
+ * What came in of one SKU.
+ *
+ * @generated from message shop.inventory.v1.ReceivedStock
+ */
+export type ReceivedStock = Message<"shop.inventory.v1.ReceivedStock"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * @generated from field: int64 quantity = 2;
+   */
+  quantity: bigint;
+
+  /**
+   * What can be ordered since then.
+   *
+   * @generated from field: int64 available = 3;
+   */
+  available: bigint;
+};
+
+/**
+ * Describes the message shop.inventory.v1.ReceivedStock.
+ * Use `create(ReceivedStockSchema)` to create a new message.
+ */
+export const ReceivedStockSchema: GenMessage<ReceivedStock> = /*@__PURE__*/
+  messageDesc(file_shop_inventory_v1_events, 3);
+
+/**
  * There is little left of a product, or nothing.
  *
  * @generated from message shop.inventory.v1.StockLow
@@ -85,5 +142,5 @@ export type StockLow = Message<"shop.inventory.v1.StockLow"> & {
  * Use `create(StockLowSchema)` to create a new message.
  */
 export const StockLowSchema: GenMessage<StockLow> = /*@__PURE__*/
-  messageDesc(file_shop_inventory_v1_events, 2);
+  messageDesc(file_shop_inventory_v1_events, 4);
 
