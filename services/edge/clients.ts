@@ -1,6 +1,7 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { type Mesh, withFallback } from "@weft/mesh/client";
 import { runDetached } from "@weft/mesh/context";
+import { AnalyticsService } from "../../gen/shop/analytics/v1/analytics_pb.ts";
 import { CartService } from "../../gen/shop/cart/v1/cart_pb.ts";
 import { CatalogService, type Product } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
@@ -17,10 +18,13 @@ export interface Clients {
   carts: Client<typeof CartService>;
   orders: Client<typeof OrderService>;
   recommendations: Client<typeof RecommendationService>;
+  analytics: Client<typeof AnalyticsService>;
 }
 
 /** How long a product's page waits for each of its parts. What is not there by then is left out. */
 const timeoutsMs = { product: 1_500, stock: 300, recommended: 400, recommendedProducts: 400 };
+/** A list of the best-selling products is of use without their names. */
+const namesTimeoutMs = 800;
 /** A part of the live feed or a picture; many wait for the same answer. */
 const sharedReadTimeoutMs = 2_000;
 const jwksTimeoutMs = 2_500;
@@ -33,6 +37,7 @@ export function createClients(mesh: Pick<Mesh, "transport">): Clients {
     carts: createClient(CartService, mesh.transport("cart")),
     orders: createClient(OrderService, mesh.transport("order")),
     recommendations: createClient(RecommendationService, mesh.transport("recommendation")),
+    analytics: createClient(AnalyticsService, mesh.transport("analytics")),
   };
 }
 
@@ -76,6 +81,18 @@ export function createPageParts(clients: Clients, fixedSkus: readonly string[]):
       return await withFallback<Product[] | undefined>("recommended-products", ask, () => undefined);
     },
   };
+}
+
+/** What products are called; undefined if the catalog does not say so in time. */
+export async function findNames(
+  catalog: Clients["catalog"],
+  skus: readonly string[],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const ask = async () => {
+    const { products } = await catalog.batchGetProducts({ skus: [...skus] }, { timeoutMs: namesTimeoutMs });
+    return new Map(products.map(({ sku, name }) => [sku, name]));
+  };
+  return await withFallback<ReadonlyMap<string, string> | undefined>("product-names", ask, () => undefined);
 }
 
 /** Reads products for everybody who waits for them: not in the name of any one call. Without those that there are not. */

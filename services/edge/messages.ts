@@ -3,6 +3,7 @@ import type { Profile as PublicProfile } from "../../gen/shop/api/v1/account_pb.
 import type { CartSchema } from "../../gen/shop/api/v1/cart_pb.ts";
 import type { ProductSchema } from "../../gen/shop/api/v1/catalog_pb.ts";
 import { type OrderSchema, OrderState, type OrderSummarySchema } from "../../gen/shop/api/v1/order_pb.ts";
+import type { ParcelSchema } from "../../gen/shop/api/v1/warehouse_pb.ts";
 import type { Cart } from "../../gen/shop/cart/v1/cart_pb.ts";
 import type { Product } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { OrderState as InnerOrderState, type Order, type OrderSummary } from "../../gen/shop/order/v1/order_pb.ts";
@@ -58,6 +59,18 @@ export function toOrderSummary(summary: OrderSummary): MessageInitShape<typeof O
   return { orderId, state: toOrderState(state), itemCount, ...(total && { total }), ...(placedAt && { placedAt }) };
 }
 
+/** An order as the warehouse sees it: not whose it is, nor what it cost. */
+export function toParcel(order: Order): MessageInitShape<typeof ParcelSchema> {
+  const stateSince = order.history.at(-1)?.enteredAt;
+  return {
+    orderId: order.orderId,
+    state: toOrderState(order.state),
+    lines: order.lines.map(({ sku, name, quantity }) => ({ sku, name, quantity })),
+    ...(stateSince && { stateSince }),
+    trackingNumber: order.trackingNumber,
+  };
+}
+
 const publicStates: Readonly<Partial<Record<InnerOrderState, OrderState>>> = {
   [InnerOrderState.PLACED]: OrderState.PLACED,
   [InnerOrderState.RESERVED]: OrderState.RESERVED,
@@ -72,4 +85,19 @@ const publicStates: Readonly<Partial<Record<InnerOrderState, OrderState>>> = {
 /** A state that the public API has no word for yet is UNSPECIFIED there. */
 function toOrderState(state: InnerOrderState): OrderState {
   return publicStates[state] ?? OrderState.UNSPECIFIED;
+}
+
+/** The inside's word for a state that the warehouse works on; the contract lets no other through. */
+export function toInnerState(state: OrderState): InnerOrderState {
+  return state === OrderState.SHIPPED ? InnerOrderState.SHIPPED : InnerOrderState.PAID;
+}
+
+/** The one field of an inner service's answer, as the outside sees it. */
+export function mapped<Field extends string, Inner, Outer>(
+  field: Field,
+  answer: { readonly [key in Field]?: Inner | undefined },
+  toOuter: (inner: Inner) => Outer,
+): { [key in Field]?: Outer } {
+  const inner = answer[field];
+  return (inner === undefined ? {} : { [field]: toOuter(inner) }) as { [key in Field]?: Outer };
 }

@@ -8,7 +8,8 @@ import { OrderService } from "../../gen/shop/api/v1/order_pb.ts";
 import type { Product } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import type { Clients } from "./clients.ts";
 import type { LiveFeed } from "./live-feed.ts";
-import { toCart, toOrder, toOrderSummary, toProduct, toProfile } from "./messages.ts";
+import { mapped, toCart, toOrder, toOrderSummary, toProduct, toProfile } from "./messages.ts";
+import { staffRoutes } from "./staff.ts";
 import { cartIdOf, getProduct, getProductPage, type ProductPageDeps } from "./usecases.ts";
 
 /** What the public API is made of. */
@@ -28,6 +29,7 @@ export function edgeRoutes(deps: EdgeDeps): (router: ConnectRouter) => void {
     router.service(CartService, cartService(deps));
     router.service(OrderService, orderService(deps));
     router.service(LiveService, liveService(deps));
+    staffRoutes(deps.clients)(router);
   };
 }
 
@@ -163,14 +165,4 @@ function liveService({ live }: EdgeDeps): ServiceImpl<typeof LiveService> {
       }
     },
   };
-}
-
-/** The one field of an inner service's answer, as the outside sees it. */
-function mapped<Field extends string, Inner, Outer>(
-  field: Field,
-  answer: { readonly [key in Field]?: Inner | undefined },
-  toOuter: (inner: Inner) => Outer,
-): { [key in Field]?: Outer } {
-  const inner = answer[field];
-  return (inner === undefined ? {} : { [field]: toOuter(inner) }) as { [key in Field]?: Outer };
 }

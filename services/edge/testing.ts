@@ -37,7 +37,7 @@ export async function startTestEdge(inner: Inner, overrides: Record<string, stri
   const directory = await mkdtemp(join(tmpdir(), "weft-edge-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
   const authority = await openCertificateAuthority({ directory, trustDomain });
-  const names = ["edge", "user", "catalog", "inventory", "cart", "order", "recommendation"];
+  const names = ["edge", "user", "catalog", "inventory", "cart", "order", "recommendation", "analytics"];
   for (const name of [...names, "operator"]) await authority.issue(name);
   const addresses = new Map<string, string>();
   for (const name of names) addresses.set(name, `127.0.0.1:${await freePort()}`);
@@ -86,7 +86,7 @@ export async function startTestEdge(inner: Inner, overrides: Record<string, stri
 export interface TestTokens {
   jwksJson(): Promise<string>;
   /** @param lifetimeSeconds negative for one that has expired */
-  issue(userId: string, lifetimeSeconds?: number): Promise<string>;
+  issue(userId: string, lifetimeSeconds?: number, scope?: string): Promise<string>;
 }
 
 export function createTestTokens(): TestTokens {
@@ -97,9 +97,9 @@ export function createTestTokens(): TestTokens {
     async jwksJson() {
       return JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256", use: "sig" }] });
     },
-    async issue(userId, lifetimeSeconds = 900) {
+    async issue(userId, lifetimeSeconds = 900, scope = "customer") {
       const expiresAt = Math.floor(Date.now() / 1_000) + lifetimeSeconds;
-      return await new SignJWT({ scope: "customer" })
+      return await new SignJWT({ scope })
         .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "k1" })
         .setIssuer(testIssuer)
         .setAudience("shop")

@@ -67,6 +67,36 @@ async function recommend<Product extends { readonly sku: string }>(
   return { products: skus.flatMap((each) => bySku.get(each) ?? []), secondBest };
 }
 
+/** What the list of the best-selling products asks of others. */
+export interface TopProductsDeps {
+  listTop(page: { readonly pageSize: number; readonly pageToken: string }): Promise<{
+    readonly products: readonly { readonly sku: string; readonly quantity: bigint }[];
+    readonly nextPageToken: string;
+    /** Whether somebody else has answered in the leaderboard's place. */
+    readonly degraded: boolean;
+  }>;
+  /** What products are called; undefined if that is not known at the moment. */
+  findNames(skus: readonly string[]): Promise<ReadonlyMap<string, string> | undefined>;
+}
+
+/** A page of the best-selling products with their names, which may be missing. */
+export async function listTopProducts(
+  deps: TopProductsDeps,
+  page: { readonly pageSize: number; readonly pageToken: string },
+): Promise<{
+  products: readonly { readonly sku: string; readonly name: string; readonly quantity: bigint }[];
+  nextPageToken: string;
+  degraded: readonly ("leaderboard" | "names")[];
+}> {
+  const { products, nextPageToken, degraded } = await deps.listTop(page);
+  const names = products.length === 0 ? new Map() : await deps.findNames(products.map(({ sku }) => sku));
+  return {
+    products: products.map(({ sku, quantity }) => ({ sku, name: names?.get(sku) ?? "", quantity })),
+    nextPageToken,
+    degraded: [...(degraded ? (["leaderboard"] as const) : []), ...(names === undefined ? (["names"] as const) : [])],
+  };
+}
+
 /** Runs calls side by side; the first that fails ends the others. */
 async function together<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const left = new AbortController();

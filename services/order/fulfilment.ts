@@ -1,4 +1,4 @@
-import { decide, type Order } from "./domain.ts";
+import { decide, type Order, type OrderState } from "./domain.ts";
 import { type OrderUnit, orderNotFound } from "./usecases.ts";
 
 export interface FulfilmentDeps {
@@ -56,4 +56,42 @@ export async function deliverOrder(deps: FulfilmentDeps, orderId: string): Promi
     if (order.state === "DELIVERED") return order;
     return await unit.append(order, decide(order, { type: "delivered" }));
   });
+}
+
+/** A place in the list of the orders in a state: after this one. */
+export interface InStatePosition {
+  readonly since: Date;
+  readonly orderId: string;
+}
+
+export interface InStateQuery {
+  readonly state: OrderState;
+  /** Undefined: from the first. */
+  readonly after: InStatePosition | undefined;
+  readonly limit: number;
+}
+
+export interface ListInStateDeps {
+  readonly fulfilment: {
+    /** Orders in a state, those first that have been in it longest. */
+    inState(query: InStateQuery): Promise<Order[]>;
+  };
+}
+
+/** Orders on a page if nobody says. */
+const pageSizeDefault = 20;
+
+/** A page of the orders in a state, of all customers; next is what to give as `after` for the one after, undefined on the last. */
+export async function listOrdersInState(
+  deps: ListInStateDeps,
+  input: Pick<InStateQuery, "state" | "after"> & { readonly pageSize: number },
+): Promise<{ orders: Order[]; next: InStatePosition | undefined }> {
+  const { state, after } = input;
+  const size = input.pageSize || pageSizeDefault;
+  // One more than asked for tells whether there is a page after this one.
+  const found = await deps.fulfilment.inState({ state, after, limit: size + 1 });
+  const orders = found.slice(0, size);
+  const last = orders.at(-1);
+  if (found.length <= size || last === undefined) return { orders, next: undefined };
+  return { orders, next: { since: last.history.at(-1)?.enteredAt ?? new Date(0), orderId: last.orderId } };
 }

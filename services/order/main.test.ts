@@ -1,7 +1,7 @@
 import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
 import { runAs } from "@weft/mesh/context";
 import { errorReason, rpcError, systemClock } from "@weft/mesh/contract";
-import { createDatabase, type Database, newId } from "@weft/mesh/data";
+import { createDatabase, type Database, encodePageToken, newId } from "@weft/mesh/data";
 import { BadRequestSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -364,6 +364,52 @@ describe("ShipOrder and DeliverOrder", () => {
     expect((await failure(deliver(orderId))).code).toBe(Code.FailedPrecondition);
     expect((await failure(ship("ord_none"))).code).toBe(Code.NotFound);
     expect((await failure(ship(orderId, "not a number!"))).message).toContain("tracking_number");
+  });
+});
+
+describe("ListOrdersInState", () => {
+  const list = (request: { state: OrderState; pageSize?: number; pageToken?: string }) =>
+    asClerk(() => orders.listOrdersInState(request));
+  const idsOf = (answer: { orders: { orderId: string }[] }) => answer.orders.map(({ orderId }) => orderId);
+
+  test("shows a clerk what is to be shipped and what is on its way, the oldest first, page after page", async () => {
+    const waiting = [await paid(), await paid(), await paid()];
+    const all = idsOf(await list({ state: OrderState.PAID, pageSize: 100 }));
+    expect(all.slice(-3)).toEqual(waiting);
+
+    const [first = "", second = "", third = ""] = waiting;
+    await ship(second);
+    expect(idsOf(await list({ state: OrderState.PAID, pageSize: 100 })).slice(-2)).toEqual([first, third]);
+    await ship(first);
+    const sent = await list({ state: OrderState.SHIPPED, pageSize: 100 });
+    expect(idsOf(sent).slice(-2)).toEqual([second, first]);
+    expect(sent.orders.at(-1)).toMatchObject({ trackingNumber: "DHL-1", lines: [{ sku: "apple" }, { sku: "pear" }] });
+
+    const paged: string[] = [];
+    for (let pageToken = ""; ; ) {
+      const page = await list({ state: OrderState.PAID, pageSize: 1, pageToken });
+      paged.push(...idsOf(page));
+      pageToken = page.nextPageToken;
+      if (pageToken === "") break;
+    }
+    expect(paged).toEqual(idsOf(await list({ state: OrderState.PAID })));
+  });
+
+  test("is not a customer's to call, knows the warehouse's states only, and tokens of its own", async () => {
+    const request = { state: OrderState.PAID };
+    const denied = runAs({ endUser: alice }, () => orders.listOrdersInState(request));
+    expect((await failure(denied)).code).toBe(Code.PermissionDenied);
+    const other = encodePageToken("order.in_state/SHIPPED", [new Date(0).toISOString(), "ord_1"]);
+    const forged = encodePageToken("order.in_state/PAID", ["yesterday", "ord_1"]);
+    for (const [bad, field] of [
+      [{ state: OrderState.CONFIRMED }, "state"],
+      [{ ...request, pageSize: 101 }, "page_size"],
+      [{ ...request, pageToken: other }, "page_token"],
+      [{ ...request, pageToken: forged }, "page_token"],
+    ] as const) {
+      const error = await failure(list(bad));
+      expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, expect.stringContaining(field)]);
+    }
   });
 });
 

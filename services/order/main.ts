@@ -11,6 +11,7 @@ import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createPublish, historyHandlers, orderHandlers } from "./events.ts";
+import { createFulfilmentStore } from "./fulfilment-store.ts";
 import { createHistoryStore, fillHistory } from "./history-store.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
@@ -65,7 +66,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const history = createHistoryStore(database);
   const wakeSagas = sagas.wake;
   const catalog = createCatalog(mesh);
-  const routes = orderRoutes({ orders, history, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause });
+  const fulfilment = createFulfilmentStore(database);
+  const routes = orderRoutes({
+    ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause },
+  });
   resources.use(
     await serve({
       service,

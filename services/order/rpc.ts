@@ -1,7 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { currentCall, requireEndUser } from "@weft/mesh/context";
+import { rpcError } from "@weft/mesh/contract";
 import { decodePageToken, encodePageToken } from "@weft/mesh/data";
 import {
   type OrderSchema,
@@ -10,12 +11,22 @@ import {
   type OrderSummarySchema,
 } from "../../gen/shop/order/v1/order_pb.ts";
 import type { Order } from "./domain.ts";
-import { cancelOrder, deliverOrder, type FulfilmentDeps, shipOrder } from "./fulfilment.ts";
+import {
+  cancelOrder,
+  deliverOrder,
+  type FulfilmentDeps,
+  type InStatePosition,
+  type ListInStateDeps,
+  listOrdersInState,
+  shipOrder,
+} from "./fulfilment.ts";
 import { type HistoryDeps, listOrders, type OrderSummary } from "./history.ts";
 import { getOrder, type PlaceOrderDeps, placeOrder, watchOrder } from "./usecases.ts";
 
 /** OrderService over the use cases. */
-export function orderRoutes(deps: PlaceOrderDeps & FulfilmentDeps & HistoryDeps): (router: ConnectRouter) => void {
+export function orderRoutes(
+  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps,
+): (router: ConnectRouter) => void {
   const service: ServiceImpl<typeof OrderService> = {
     async placeOrder({ idempotencyKey, lines, paymentMethod }) {
       const { userId } = requireEndUser();
@@ -42,6 +53,17 @@ export function orderRoutes(deps: PlaceOrderDeps & FulfilmentDeps & HistoryDeps)
 
     async deliverOrder({ orderId }) {
       return { order: toMessage(await deliverOrder(deps, orderId)) };
+    },
+
+    async listOrdersInState({ state, pageSize, pageToken }) {
+      const name = state === OrderState.SHIPPED ? "SHIPPED" : "PAID";
+      const list = `order.in_state/${name}`;
+      const after = pageToken === "" ? undefined : positionOf(decodePageToken(list, pageToken));
+      const { orders, next } = await listOrdersInState(deps, { state: name, after, pageSize });
+      return {
+        orders: orders.map(toMessage),
+        nextPageToken: next === undefined ? "" : encodePageToken(list, [next.since.toISOString(), next.orderId]),
+      };
     },
 
     async listOrders({ pageSize, pageToken }) {
@@ -79,4 +101,15 @@ export function toMessage(order: Order): MessageInitShape<typeof OrderSchema> {
 
 function toSummary(order: OrderSummary): MessageInitShape<typeof OrderSummarySchema> {
   return { ...order, state: OrderState[order.state], placedAt: timestampFromDate(order.placedAt) };
+}
+
+/** Where the page before ended. @throws ConnectError INVALID_ARGUMENT if the token was put together by hand */
+function positionOf([since = "", orderId = ""]: readonly string[]): InStatePosition {
+  const position = { since: new Date(since), orderId };
+  if (!Number.isNaN(position.since.getTime())) return position;
+  const description = "is not a token that a list has returned";
+  throw rpcError(Code.InvalidArgument, `page_token ${description}`, {
+    reason: "PAGE_TOKEN_INVALID",
+    violations: [{ field: "page_token", description }],
+  });
 }

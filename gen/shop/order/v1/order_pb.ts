@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order.proto.
  */
 export const file_shop_order_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjEKEkNhbmNlbE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyImUKEFNoaXBPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiMgoTRGVsaXZlck9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjsKFERlbGl2ZXJPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJPChFMaXN0T3JkZXJzUmVxdWVzdBIcCglwYWdlX3NpemUYASABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJaChJMaXN0T3JkZXJzUmVzcG9uc2USKwoGb3JkZXJzGAEgAygLMhsuc2hvcC5vcmRlci52MS5PcmRlclN1bW1hcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrEBCgxPcmRlclN1bW1hcnkSEAoIb3JkZXJfaWQYASABKAkSKAoFc3RhdGUYAiABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSIgoFdG90YWwYAyABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSEgoKaXRlbV9jb3VudBgEIAEoBRItCglwbGFjZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrECCgVPcmRlchIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEigKBXN0YXRlGAMgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEicKBWxpbmVzGAQgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBSABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkSFQoNY2FuY2VsX3JlYXNvbhgGIAEoCRIcChRwYXltZW50X2luc3RydWN0aW9ucxgHIAEoCRIvCgdoaXN0b3J5GAggAygLMh4uc2hvcC5vcmRlci52MS5PcmRlclRyYW5zaXRpb24SDwoHdmVyc2lvbhgJIAEoBBIXCg90cmFja2luZ19udW1iZXIYCiABKAkiYQoJT3JkZXJMaW5lEgsKA3NrdRgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHF1YW50aXR5GAMgASgFEicKCnVuaXRfcHJpY2UYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXkiawoPT3JkZXJUcmFuc2l0aW9uEigKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEi4KCmVudGVyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKv0BCgpPcmRlclN0YXRlEhsKF09SREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfU1RBVEVfUExBQ0VEEAESGAoUT1JERVJfU1RBVEVfUkVTRVJWRUQQAhIgChxPUkRFUl9TVEFURV9BV0FJVElOR19QQVlNRU5UEAMSGQoVT1JERVJfU1RBVEVfQ09ORklSTUVEEAQSFAoQT1JERVJfU1RBVEVfUEFJRBAFEhkKFU9SREVSX1NUQVRFX0NBTkNFTExFRBAGEhcKE09SREVSX1NUQVRFX1NISVBQRUQQBxIZChVPUkRFUl9TVEFURV9ERUxJVkVSRUQQCDL3BQoMT3JkZXJTZXJ2aWNlEnsKClBsYWNlT3JkZXISIC5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVzcG9uc2UiKJACArLhGCEKAggFEhEIAhIFEIDh6xcaBhCAyrXuARoIY3VzdG9tZXISZgoIR2V0T3JkZXISHi5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVxdWVzdBofLnNob3Aub3JkZXIudjEuR2V0T3JkZXJSZXNwb25zZSIZkAIBsuEYEhIQCAMSBRCA2sQJGgUQgISvXxJYCgpXYXRjaE9yZGVyEiAuc2hvcC5vcmRlci52MS5XYXRjaE9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlc3BvbnNlIgOQAgEwARJnCgtDYW5jZWxPcmRlchIhLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXF1ZXN0GiIuc2hvcC5vcmRlci52MS5DYW5jZWxPcmRlclJlc3BvbnNlIhGQAgKy4RgKGghjdXN0b21lchJiCglTaGlwT3JkZXISHy5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlcXVlc3QaIC5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlc3BvbnNlIhKQAgKy4RgLGgl3YXJlaG91c2USawoMRGVsaXZlck9yZGVyEiIuc2hvcC5vcmRlci52MS5EZWxpdmVyT3JkZXJSZXF1ZXN0GiMuc2hvcC5vcmRlci52MS5EZWxpdmVyT3JkZXJSZXNwb25zZSISkAICsuEYCxoJd2FyZWhvdXNlEmQKCkxpc3RPcmRlcnMSIC5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzUmVzcG9uc2UiEZACAbLhGAoaCGN1c3RvbWVyGgiy4RgECgIIAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjEKEkNhbmNlbE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyImUKEFNoaXBPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiMgoTRGVsaXZlck9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjsKFERlbGl2ZXJPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciKMAQoYTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0EjQKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlQgq6SAeCAQQYBRgHEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEIloKGUxpc3RPcmRlcnNJblN0YXRlUmVzcG9uc2USJAoGb3JkZXJzGAEgAygLMhQuc2hvcC5vcmRlci52MS5PcmRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTwoRTGlzdE9yZGVyc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAQiWgoSTGlzdE9yZGVyc1Jlc3BvbnNlEisKBm9yZGVycxgBIAMoCzIbLnNob3Aub3JkZXIudjEuT3JkZXJTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKxAQoMT3JkZXJTdW1tYXJ5EhAKCG9yZGVyX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhIKCml0ZW1fY291bnQYBCABKAUSLQoJcGxhY2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAgoFT3JkZXISEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIoCgVzdGF0ZRgDIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAUgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhUKDWNhbmNlbF9yZWFzb24YBiABKAkSHAoUcGF5bWVudF9pbnN0cnVjdGlvbnMYByABKAkSLwoHaGlzdG9yeRgIIAMoCzIeLnNob3Aub3JkZXIudjEuT3JkZXJUcmFuc2l0aW9uEg8KB3ZlcnNpb24YCSABKAQSFwoPdHJhY2tpbmdfbnVtYmVyGAogASgJImEKCU9yZGVyTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRInCgp1bml0X3ByaWNlGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5ImsKD09yZGVyVHJhbnNpdGlvbhIoCgVzdGF0ZRgBIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRIuCgplbnRlcmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCr9AQoKT3JkZXJTdGF0ZRIbChdPUkRFUl9TVEFURV9VTlNQRUNJRklFRBAAEhYKEk9SREVSX1NUQVRFX1BMQUNFRBABEhgKFE9SREVSX1NUQVRFX1JFU0VSVkVEEAISIAocT1JERVJfU1RBVEVfQVdBSVRJTkdfUEFZTUVOVBADEhkKFU9SREVSX1NUQVRFX0NPTkZJUk1FRBAEEhQKEE9SREVSX1NUQVRFX1BBSUQQBRIZChVPUkRFUl9TVEFURV9DQU5DRUxMRUQQBhIXChNPUkRFUl9TVEFURV9TSElQUEVEEAcSGQoVT1JERVJfU1RBVEVfREVMSVZFUkVEEAgy8wYKDE9yZGVyU2VydmljZRJ7CgpQbGFjZU9yZGVyEiAuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlc3BvbnNlIiiQAgKy4RghCgIIBRIRCAISBRCA4esXGgYQgMq17gEaCGN1c3RvbWVyEmYKCEdldE9yZGVyEh4uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlcXVlc3QaHy5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SWAoKV2F0Y2hPcmRlchIgLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXNwb25zZSIDkAIBMAESZwoLQ2FuY2VsT3JkZXISIS5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBoiLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXNwb25zZSIRkAICsuEYChoIY3VzdG9tZXISYgoJU2hpcE9yZGVyEh8uc2hvcC5vcmRlci52MS5TaGlwT3JkZXJSZXF1ZXN0GiAuc2hvcC5vcmRlci52MS5TaGlwT3JkZXJSZXNwb25zZSISkAICsuEYCxoJd2FyZWhvdXNlEmsKDERlbGl2ZXJPcmRlchIiLnNob3Aub3JkZXIudjEuRGVsaXZlck9yZGVyUmVxdWVzdBojLnNob3Aub3JkZXIudjEuRGVsaXZlck9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRJ6ChFMaXN0T3JkZXJzSW5TdGF0ZRInLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0Giguc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzSW5TdGF0ZVJlc3BvbnNlIhKQAgGy4RgLGgl3YXJlaG91c2USZAoKTGlzdE9yZGVycxIgLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1JlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXIaCLLhGAQKAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.PlaceOrderRequest
@@ -266,6 +266,63 @@ export const DeliverOrderResponseSchema: GenMessage<DeliverOrderResponse> = /*@_
   messageDesc(file_shop_order_v1_order, 12);
 
 /**
+ * @generated from message shop.order.v1.ListOrdersInStateRequest
+ */
+export type ListOrdersInStateRequest = Message<"shop.order.v1.ListOrdersInStateRequest"> & {
+  /**
+   * PAID: to be shipped. SHIPPED: to be delivered.
+   *
+   * @generated from field: shop.order.v1.OrderState state = 1;
+   */
+  state: OrderState;
+
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersInStateRequest.
+ * Use `create(ListOrdersInStateRequestSchema)` to create a new message.
+ */
+export const ListOrdersInStateRequestSchema: GenMessage<ListOrdersInStateRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 13);
+
+/**
+ * @generated from message shop.order.v1.ListOrdersInStateResponse
+ */
+export type ListOrdersInStateResponse = Message<"shop.order.v1.ListOrdersInStateResponse"> & {
+  /**
+   * @generated from field: repeated shop.order.v1.Order orders = 1;
+   */
+  orders: Order[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListOrdersInStateResponse.
+ * Use `create(ListOrdersInStateResponseSchema)` to create a new message.
+ */
+export const ListOrdersInStateResponseSchema: GenMessage<ListOrdersInStateResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 14);
+
+/**
  * @generated from message shop.order.v1.ListOrdersRequest
  */
 export type ListOrdersRequest = Message<"shop.order.v1.ListOrdersRequest"> & {
@@ -289,7 +346,7 @@ export type ListOrdersRequest = Message<"shop.order.v1.ListOrdersRequest"> & {
  * Use `create(ListOrdersRequestSchema)` to create a new message.
  */
 export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 13);
+  messageDesc(file_shop_order_v1_order, 15);
 
 /**
  * @generated from message shop.order.v1.ListOrdersResponse
@@ -313,7 +370,7 @@ export type ListOrdersResponse = Message<"shop.order.v1.ListOrdersResponse"> & {
  * Use `create(ListOrdersResponseSchema)` to create a new message.
  */
 export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 14);
+  messageDesc(file_shop_order_v1_order, 16);
 
 /**
  * An order as the history shows it.
@@ -354,7 +411,7 @@ export type OrderSummary = Message<"shop.order.v1.OrderSummary"> & {
  * Use `create(OrderSummarySchema)` to create a new message.
  */
 export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 15);
+  messageDesc(file_shop_order_v1_order, 17);
 
 /**
  * An order as its events have made it.
@@ -430,7 +487,7 @@ export type Order = Message<"shop.order.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 16);
+  messageDesc(file_shop_order_v1_order, 18);
 
 /**
  * @generated from message shop.order.v1.OrderLine
@@ -466,7 +523,7 @@ export type OrderLine = Message<"shop.order.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 17);
+  messageDesc(file_shop_order_v1_order, 19);
 
 /**
  * @generated from message shop.order.v1.OrderTransition
@@ -488,7 +545,7 @@ export type OrderTransition = Message<"shop.order.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 18);
+  messageDesc(file_shop_order_v1_order, 20);
 
 /**
  * @generated from enum shop.order.v1.OrderState
@@ -639,6 +696,16 @@ export const OrderService: GenService<{
     methodKind: "unary";
     input: typeof DeliverOrderRequestSchema;
     output: typeof DeliverOrderResponseSchema;
+  },
+  /**
+   * Orders of all customers that are in a state, those first that have been in it longest. For warehouse clerks.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ListOrdersInState
+   */
+  listOrdersInState: {
+    methodKind: "unary";
+    input: typeof ListOrdersInStateRequestSchema;
+    output: typeof ListOrdersInStateResponseSchema;
   },
   /**
    * The customer's orders, newest first, from the read model. Never without the customer's own last change: it waits for

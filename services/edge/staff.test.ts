@@ -1,0 +1,223 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { requireEndUser } from "@weft/mesh/context";
+import { rpcError } from "@weft/mesh/contract";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { AnalyticsService } from "../../gen/shop/analytics/v1/analytics_pb.ts";
+import { AssortmentService } from "../../gen/shop/api/v1/assortment_pb.ts";
+import { OrderState } from "../../gen/shop/api/v1/order_pb.ts";
+import { ReportService } from "../../gen/shop/api/v1/report_pb.ts";
+import { WarehouseService } from "../../gen/shop/api/v1/warehouse_pb.ts";
+import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
+import { OrderState as InnerOrderState, OrderService } from "../../gen/shop/order/v1/order_pb.ts";
+import { UserService } from "../../gen/shop/user/v1/user_pb.ts";
+import { createTestTokens, startTestEdge, type TestEdge } from "./testing.ts";
+
+const resources = new AsyncDisposableStack();
+const tokens = createTestTokens();
+/** What reached the services behind, and in whose name. */
+const asked: unknown[] = [];
+let edge: TestEdge;
+let leaderboardAway = false;
+
+const noon = timestampFromMs(Date.parse("2026-11-22T12:00:00Z"));
+const order = (orderId: string, state: InnerOrderState) => ({
+  ...{ orderId, state, userId: "usr_of_somebody", trackingNumber: "DHL-1" },
+  lines: [{ sku: "CUP", name: "Cup", quantity: 2, unitPrice: { currencyCode: "EUR", minorUnits: 450n } }],
+  total: { currencyCode: "EUR", minorUnits: 900n },
+  history: [{ state: InnerOrderState.PLACED }, { state, enteredAt: noon }],
+});
+const parcel = (orderId: string, state: OrderState) => ({
+  ...{ orderId, state, trackingNumber: "DHL-1", stateSince: noon },
+  lines: [{ sku: "CUP", name: "Cup", quantity: 2 }],
+});
+
+beforeAll(async () => {
+  edge = resources.use(
+    await startTestEdge({
+      user: (router) => router.service(UserService, { getJwks: async () => ({ jwksJson: await tokens.jwksJson() }) }),
+      catalog: (router) =>
+        router.service(CatalogService, {
+          batchGetProducts: ({ skus }) => ({
+            products: skus.filter((sku) => sku !== "GONE").map((sku) => ({ sku, name: `The ${sku}` })),
+          }),
+          updateProduct({ sku, name, description, category }) {
+            asked.push([requireEndUser().userId, sku, name, description, category]);
+            return { product: { sku, name: name ?? "Cup", version: 4n } };
+          },
+          changePrice({ sku, price }) {
+            if (sku === "NONE") throw rpcError(Code.NotFound, "no product NONE", { reason: "PRODUCT_NOT_FOUND" });
+            asked.push([requireEndUser().userId, sku, price?.minorUnits]);
+            return { product: { sku, name: "Cup", ...(price && { price }) } };
+          },
+        }),
+      order: (router) =>
+        router.service(OrderService, {
+          listOrdersInState({ state, pageSize, pageToken }) {
+            asked.push([requireEndUser().userId, state, pageSize, pageToken]);
+            return { orders: [order("ord_1", state)], nextPageToken: "more" };
+          },
+          shipOrder({ orderId, trackingNumber }) {
+            asked.push([requireEndUser().userId, orderId, trackingNumber]);
+            return { order: order(orderId, InnerOrderState.SHIPPED) };
+          },
+          deliverOrder({ orderId }) {
+            if (orderId === "ord_paid")
+              throw rpcError(Code.FailedPrecondition, "it is PAID", { reason: "ORDER_STATE" });
+            return { order: order(orderId, InnerOrderState.DELIVERED) };
+          },
+        }),
+      analytics: (router) =>
+        router.service(AnalyticsService, {
+          getFunnel: () => ({ productViews: 900n, cartUpdates: 90n, ordersPlaced: 9n, ordersPaid: 8n }),
+          listRevenue: ({ currencyCode }) => ({
+            minutes: [{ minute: noon, captured: { currencyCode, minorUnits: 4450n } }],
+          }),
+          listTopProducts: ({ pageSize }) => ({
+            products: [
+              { sku: "CUP", quantity: 12n },
+              { sku: "GONE", quantity: 3n },
+            ].slice(0, pageSize || 10),
+            nextPageToken: "more",
+            degraded: leaderboardAway,
+          }),
+        }),
+    }),
+  );
+});
+afterAll(() => resources.disposeAsync());
+afterEach(() => {
+  asked.length = 0;
+  leaderboardAway = false;
+});
+
+const transport = () => createConnectTransport({ baseUrl: edge.url, httpVersion: "1.1", useHttpGet: true });
+const as = async (scope: string) => ({
+  headers: { authorization: `Bearer ${await tokens.issue("usr_staff", 900, `customer ${scope}`)}` },
+});
+const failure = (call: Promise<unknown>) =>
+  call.then(() => Promise.reject(new Error("it succeeded")), ConnectError.from);
+const warehouse = () => createClient(WarehouseService, transport());
+const reports = () => createClient(ReportService, transport());
+const assortment = () => createClient(AssortmentService, transport());
+
+const day = { day: "2026-11-22" };
+const range = { from: noon, until: noon, currencyCode: "EUR" };
+const price = { currencyCode: "EUR", minorUnits: 500n };
+type Options = Awaited<ReturnType<typeof as>>;
+const calls: readonly (readonly [name: string, scope: string, (options?: Options) => Promise<unknown>])[] = [
+  ["ListParcels", "warehouse", (options) => warehouse().listParcels({ state: OrderState.PAID }, options)],
+  ["ShipOrder", "warehouse", (options) => warehouse().shipOrder({ orderId: "ord_1", trackingNumber: "A-1" }, options)],
+  ["DeliverOrder", "warehouse", (options) => warehouse().deliverOrder({ orderId: "ord_1" }, options)],
+  ["GetFunnel", "manager", (options) => reports().getFunnel(day, options)],
+  ["ListRevenue", "manager", (options) => reports().listRevenue(range, options)],
+  ["ListTopProducts", "manager", (options) => reports().listTopProducts({}, options)],
+  ["UpdateProduct", "manager", (options) => assortment().updateProduct({ sku: "CUP" }, options)],
+  ["ChangePrice", "manager", (options) => assortment().changePrice({ sku: "CUP", price }, options)],
+];
+
+test.each(calls)("%s is for scope %s alone", async (_name, scope, call) => {
+  await call(await as(scope));
+  asked.length = 0;
+  expect((await failure(call())).code).toBe(Code.Unauthenticated);
+  for (const other of ["", "warehouse", "manager", "operator"].filter((each) => each !== scope)) {
+    expect((await failure(call(await as(other)))).code).toBe(Code.PermissionDenied);
+  }
+  expect(asked, "nothing reached a service").toEqual([]);
+});
+
+describe("the warehouse", () => {
+  test.each([
+    [OrderState.PAID, InnerOrderState.PAID],
+    [OrderState.SHIPPED, InnerOrderState.SHIPPED],
+  ])("sees parcels in state %i page by page, without prices or names of customers", async (state, inner) => {
+    const answer = await warehouse().listParcels({ state, pageSize: 7, pageToken: "next" }, await as("warehouse"));
+    expect(answer).toMatchObject({ parcels: [parcel("ord_1", state)], nextPageToken: "more" });
+    expect(asked).toEqual([["usr_staff", inner, 7, "next"]]);
+    const text = JSON.stringify(answer, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    expect(text).not.toMatch(/usr_of_somebody|EUR|450|900/);
+  });
+
+  test("ships and delivers in the clerk's own name", async () => {
+    const options = await as("warehouse");
+    const shipped = await warehouse().shipOrder({ orderId: "ord_1", trackingNumber: "DHL-1" }, options);
+    expect(shipped.parcel).toMatchObject(parcel("ord_1", OrderState.SHIPPED));
+    expect(asked).toEqual([["usr_staff", "ord_1", "DHL-1"]]);
+    const delivered = await warehouse().deliverOrder({ orderId: "ord_1" }, options);
+    expect(delivered.parcel).toMatchObject(parcel("ord_1", OrderState.DELIVERED));
+  });
+
+  test("is told what an order's state forbids", async () => {
+    const error = await failure(warehouse().deliverOrder({ orderId: "ord_paid" }, await as("warehouse")));
+    expect([error.code, error.rawMessage]).toEqual([Code.FailedPrecondition, "it is PAID"]);
+  });
+});
+
+describe("the manager", () => {
+  test("reads the funnel and the revenue", async () => {
+    const options = await as("manager");
+    expect(await reports().getFunnel(day, options)).toMatchObject({
+      ...{ productViews: 900n, cartUpdates: 90n, ordersPlaced: 9n, ordersConfirmed: 0n, ordersPaid: 8n },
+    });
+    expect((await reports().listRevenue(range, options)).minutes).toMatchObject([
+      { minute: noon, captured: { currencyCode: "EUR", minorUnits: 4450n } },
+    ]);
+  });
+
+  test("reads what sells best, by name as far as there is one", async () => {
+    const answer = await reports().listTopProducts({}, await as("manager"));
+    expect(answer).toMatchObject({ nextPageToken: "more", degraded: [] });
+    expect(answer.products).toMatchObject([
+      { sku: "CUP", name: "The CUP", quantity: 12n, picturePath: "/pictures/CUP.svg" },
+      { sku: "GONE", name: "", quantity: 3n },
+    ]);
+  });
+
+  test("changes a price and a name, and nothing that is not said", async () => {
+    const options = await as("manager");
+    const changed = await assortment().changePrice({ sku: "CUP", price }, options);
+    expect(changed.product).toMatchObject({ sku: "CUP", price });
+    await assortment().updateProduct({ sku: "CUP", name: "Mug" }, options);
+    expect(asked).toEqual([
+      ["usr_staff", "CUP", 500n],
+      ["usr_staff", "CUP", "Mug", undefined, undefined],
+    ]);
+    const none = await failure(assortment().changePrice({ sku: "NONE", price }, options));
+    expect(none.code).toBe(Code.NotFound);
+  });
+});
+
+test.each<[string, string, (options: Options) => Promise<unknown>]>([
+  ["state", "warehouse", (options) => warehouse().listParcels({}, options)],
+  ["state", "warehouse", (options) => warehouse().listParcels({ state: OrderState.DELIVERED }, options)],
+  ["page_size", "warehouse", (options) => warehouse().listParcels({ state: 5, pageSize: 101 }, options)],
+  ["page_token", "warehouse", (options) => warehouse().listParcels({ state: 5, pageToken: "x".repeat(513) }, options)],
+  ["order_id", "warehouse", (options) => warehouse().deliverOrder({ orderId: "ord 1" }, options)],
+  ["tracking_number", "warehouse", (options) => warehouse().shipOrder({ orderId: "ord_1" }, options)],
+  ["day", "manager", (options) => reports().getFunnel({ day: "today" }, options)],
+  ["from", "manager", (options) => reports().listRevenue({ until: noon, currencyCode: "EUR" }, options)],
+  ["currency_code", "manager", (options) => reports().listRevenue({ ...range, currencyCode: "euro" }, options)],
+  ["page_size", "manager", (options) => reports().listTopProducts({ pageSize: -1 }, options)],
+  ["price", "manager", (options) => assortment().changePrice({ sku: "CUP" }, options)],
+  ["name", "manager", (options) => assortment().updateProduct({ sku: "CUP", name: "" }, options)],
+])("a bad %s is named to a caller of scope %s", async (field, scope, call) => {
+  const error = await failure(call(await as(scope)));
+  expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, expect.stringContaining(field)]);
+  expect(asked).toEqual([]);
+});
+
+describe("with services away", () => {
+  test("what sells best is shown from the database, and by SKU alone, and said so", async () => {
+    leaderboardAway = true;
+    await edge.stop("catalog");
+    const answer = await reports().listTopProducts({ pageSize: 1 }, await as("manager"));
+    expect(answer.products).toMatchObject([{ sku: "CUP", name: "", quantity: 12n }]);
+    expect(answer.degraded).toEqual(["leaderboard", "names"]);
+  });
+
+  test("a report is UNAVAILABLE without analytics, not zero", async () => {
+    await edge.stop("analytics");
+    expect((await failure(reports().getFunnel(day, await as("manager")))).code).toBe(Code.Unavailable);
+  });
+});
