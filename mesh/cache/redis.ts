@@ -127,5 +127,9 @@ function isAway(error: unknown): boolean {
 }
 
 function unavailable(name: string, cause: unknown): ConnectError {
-  return rpcError(Code.Unavailable, `${name}: Redis is not available`, { reason: "REDIS_UNAVAILABLE", cause });
+  return rpcError(Code.Unavailable, `${name}: Redis is not available`, {
+    reason: "REDIS_UNAVAILABLE",
+    domain: "weft",
+    cause,
+  });
 }

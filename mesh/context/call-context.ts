@@ -59,6 +59,7 @@ export function requireEndUser(): EndUser {
   if (endUser === undefined) {
     throw rpcError(Code.Unauthenticated, "this method acts for a customer: log in and send the access token", {
       reason: "END_USER_REQUIRED",
+      domain: "weft",
     });
   }
   return endUser;

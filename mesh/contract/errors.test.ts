@@ -17,7 +17,7 @@ describe("rpcError()", () => {
     const violations = [{ field: "lines[0].quantity", description: "must be above 0" }];
     const metadata = { product: "p1" };
     const error = rpcError(Code.InvalidArgument, "no", { reason: "BAD", metadata, violations, retryDelayMs: 1_500 });
-    expect(error.findDetails(ErrorInfoSchema)[0]).toMatchObject({ reason: "BAD", domain: "shop", metadata });
+    expect(error.findDetails(ErrorInfoSchema)[0]).toMatchObject({ reason: "BAD", domain: "", metadata });
     expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations).toMatchObject(violations);
     expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
     expect([errorReason(error), retryDelayMs(error)]).toEqual(["BAD", 1_500]);

@@ -5,7 +5,7 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/googl
 export interface RpcErrorInfo {
   /** UPPER_SNAKE_CASE, stable: programs switch on it. Sent as google.rpc.ErrorInfo. */
   readonly reason?: string;
-  /** Who defines the reason. */
+  /** Who defines the reason: "weft" for those of the mesh. Left out, it is the contract's owner (mesh/server/visible-error.ts). */
   readonly domain?: string;
   /** Facts behind the reason. */
   readonly metadata?: Record<string, string>;
@@ -28,7 +28,7 @@ export function rpcError(code: Code, message: string, info: RpcErrorInfo = {}): 
   if (reason !== undefined) {
     error.details.push({
       desc: ErrorInfoSchema,
-      value: { reason, domain: info.domain ?? "shop", metadata: info.metadata ?? {} },
+      value: { reason, domain: info.domain ?? "", metadata: info.metadata ?? {} },
     });
   }
   if (info.violations !== undefined) {

@@ -20,6 +20,7 @@ export function decodePageToken(list: string, token: string, field = "page_token
     of === undefined ? "is not a token that a list has returned" : "belongs to another list or filter";
   throw rpcError(Code.InvalidArgument, `${field} ${description}`, {
     reason: "PAGE_TOKEN_INVALID",
+    domain: "weft",
     violations: [{ field, description }],
   });
 }

@@ -9,12 +9,14 @@ export function authorizeEndUser(policy: MethodPolicy, endUser: EndUser | undefi
   if (endUser === undefined) {
     throw rpcError(Code.Unauthenticated, "log in first and send the access token as Authorization: Bearer ...", {
       reason: "TOKEN_MISSING",
+      domain: "weft",
     });
   }
   const missing = policy.requiredScopes.filter((scope) => !endUser.scopes.includes(scope));
   if (missing.length > 0) {
     throw rpcError(Code.PermissionDenied, `${policy.path} needs scope ${missing.join(", ")}`, {
       reason: "SCOPE_MISSING",
+      domain: "weft",
       metadata: { scopes: missing.join(" ") },
     });
   }

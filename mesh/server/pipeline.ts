@@ -1,6 +1,14 @@
 import type { DescMethod, MessageShape } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { type Context, INVALID_SPAN_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import {
+  type Context,
+  INVALID_SPAN_CONTEXT,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  trace,
+} from "@opentelemetry/api";
 import { inContext } from "../context/ambient-iterable.ts";
 import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
 import type { CancelSource } from "../context/cancel-source.ts";
@@ -14,6 +22,7 @@ import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import { authorizeEndUser } from "./authorize.ts";
 import { createCallsInHand } from "./calls-in-hand.ts";
 import type { RequestValidation } from "./request-validation.ts";
+import { visibleError } from "./visible-error.ts";
 
 /** A call as any of the ways in (gRPC, in-process, the public edge) hands it to the pipeline. */
 export interface IncomingCall {
@@ -119,7 +128,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         closed = true;
         callOffDeadline?.();
         remove?.();
-        visible = thrown === undefined ? undefined : visibleError(thrown, cancel);
+        visible = thrown === undefined ? undefined : visibleError(thrown, call);
         const status = statusName(visible?.code ?? 0);
         const seconds = (clock.monotonic() - startedAt) / 1000;
         duration.record(seconds, {
@@ -214,20 +223,6 @@ async function* validated(
     validate(call.method.input, input);
     yield input;
   }
-}
-
-/**
- * What the caller may see of an error: its code, message and details if it is one of ours, else INTERNAL and nothing
- * else. The metadata of an inner call's error stays here.
- */
-function visibleError(error: unknown, cancel: CancelSource): ConnectError {
-  if (error instanceof ConnectError) {
-    const visible = new ConnectError(error.rawMessage, error.code);
-    visible.details = error.details;
-    return visible;
-  }
-  if (cancel.reason instanceof ConnectError) return cancel.reason;
-  return rpcError(Code.Internal, "internal error", { reason: "INTERNAL", domain: "weft" });
 }
 
 function unknownPeer(): ConnectError {

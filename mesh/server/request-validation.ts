@@ -31,5 +31,5 @@ function validate<Desc extends DescMessage>(validator: Validator, schema: Desc, 
   const text = violations.map(({ field, description }) => (field ? `${field}: ${description}` : description));
   const more = result.violations.length - violations.length;
   if (more > 0) text.push(`and ${more} more`);
-  throw rpcError(Code.InvalidArgument, text.join("; "), { reason: "INVALID_FIELD", violations });
+  throw rpcError(Code.InvalidArgument, text.join("; "), { reason: "INVALID_FIELD", domain: "weft", violations });
 }

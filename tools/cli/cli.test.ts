@@ -162,7 +162,7 @@ describe("weft call", () => {
 FAILED_PRECONDITION (9): not enough
   google.rpc.ErrorInfo {
     "reason": "OUT_OF_STOCK",
-    "domain": "shop",
+    "domain": "weft",
     "metadata": {
       "sku": "CUP"
     }

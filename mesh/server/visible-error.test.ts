@@ -1,0 +1,18 @@
+import { Code } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { CancelSource } from "../context/cancel-source.ts";
+import { rpcError } from "../contract/errors.ts";
+import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { visibleError } from "./visible-error.ts";
+
+test.each([
+  ["of the contract's owner where it names nobody", undefined, "grpc"],
+  ["of whoever it names", "weft", "weft"],
+])("a reason is %s", (_what, domain, expected) => {
+  const error = rpcError(Code.NotFound, "no", { reason: "GONE", metadata: { id: "7" }, ...(domain && { domain }) });
+  const visible = visibleError(error, { method: Health.method.check, cancel: new CancelSource() });
+  expect(visible.findDetails(ErrorInfoSchema)).toMatchObject([
+    { reason: "GONE", domain: expected, metadata: { id: "7" } },
+  ]);
+});
