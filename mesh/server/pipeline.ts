@@ -35,6 +35,8 @@ export interface IncomingCall {
   readonly deadlineMs: number;
   /** The way in cancels the call at its caller's deadline by itself. */
   readonly endsAtDeadline?: boolean;
+  /** From outside the mesh: the trace that the caller names is linked to, not gone on with. */
+  readonly fromOutside?: boolean;
   /** SPIFFE id of the caller, as its certificate proves. */
   readonly peer: string | undefined;
   /** Whoever calls this way must be somebody; at the edge and for probes nobody is. */
@@ -96,12 +98,12 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     const startedAt = clock.monotonic();
     const now = clock.now();
     const deadlineMs = Math.min(call.deadlineMs, now + policy.timeoutMs);
-    const parent = telemetry.extract(traceHeaders(call));
+    const { parent, links } = traceOf(call, telemetry.extract(traceHeaders(call)));
     const probe = policy.path.startsWith("grpc.health.v1.");
     // Probes ask every few seconds: their spans would bury everybody else's.
     const span = probe
       ? trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
-      : telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, attributes: spanAttributes(call) });
+      : telemetry.startSpan(policy.path, { kind: SpanKind.SERVER, parent, links, attributes: spanAttributes(call) });
     // Where the way in ends the call at the caller's deadline, a timer is needed only for an earlier one.
     const timed = !(call.endsAtDeadline && deadlineMs === call.deadlineMs);
     const callOffDeadline = timed
@@ -266,6 +268,16 @@ function log(
     ...(logLevel === "error" && { error: thrown }),
   };
   runAs({ otel }, () => logger[logLevel](`${call.policy.path} answered ${fields.code}`, fields));
+}
+
+/**
+ * The trace that a call belongs to. Outside, anybody could choose its id and with it whose logs it stands among, and that it
+ * is recorded: there it is one of our own.
+ */
+function traceOf({ fromOutside }: IncomingCall, caller: Context): { parent: Context; links: Link[] } {
+  if (!fromOutside) return { parent: caller, links: [] };
+  const context = trace.getSpanContext(caller);
+  return { parent: ROOT_CONTEXT, links: context ? [{ context }] : [] };
 }
 
 function traceHeaders({ header }: IncomingCall): Record<string, string> {

@@ -50,6 +50,7 @@ export function createPublicPipeline({ pipeline, routes, authenticate }: PublicP
       headers: request.header,
       deadlineMs: requestDeadlineMs(request.header, Date.now()),
       peer: undefined,
+      fromOutside: true,
       endUser: async () => await authenticate(request.header),
       clientAddress: state.clientAddress,
       cancel: cancelSourceOf(request.signal),

@@ -8,10 +8,12 @@ import {
   createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
+import { type Span, TraceFlags } from "@opentelemetry/api";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { currentCall } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { createWorld, type World } from "../testing/world.ts";
 import { type PublicServerOptions, servePublic } from "./public-server.ts";
@@ -34,12 +36,16 @@ const verify: PublicServerOptions["authenticate"] = async (headers) => {
   return { userId: "usr_1", scopes: ["echo"] };
 };
 
-async function start(replaced: Parameters<typeof echoRoutes>[0] = {}, authenticate = verify) {
+async function start(
+  replaced: Parameters<typeof echoRoutes>[0] = {},
+  authenticate = verify,
+  observed: (telemetry: Telemetry) => Telemetry = (telemetry) => telemetry,
+) {
   server = await servePublic({
     address: { host: "127.0.0.1", port: 0 },
     addressSetting: "EDGE_ADDR",
     routes: echoRoutes(replaced),
-    telemetry: world.telemetry("edge"),
+    telemetry: observed(world.telemetry("edge")),
     authenticate,
     corsOrigins: ["https://shop.example"],
     isTrustedProxy: (address) => address === "127.0.0.1",
@@ -65,6 +71,20 @@ test("answers JSON, with the id under which logs and traces know the call", asyn
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ text: "hi" });
   expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{32}$/);
+});
+
+test("a trace that the caller names is linked to; the call's own id and sampling are ours", async () => {
+  const startSpan = vi.fn<Telemetry["startSpan"]>();
+  await start({}, verify, (telemetry) => ({
+    ...telemetry,
+    startSpan: startSpan.mockImplementation(telemetry.startSpan),
+  }));
+  const traceId = "a".repeat(32);
+  const { headers } = await post("Echo", "{}", { traceparent: `00-${traceId}-${"b".repeat(16)}-00` });
+  expect(headers.get("x-request-id")).toMatch(/^(?!a{32})[0-9a-f]{32}$/);
+  expect(startSpan.mock.calls[0]?.[1]?.links).toMatchObject([{ context: { traceId } }]);
+  const span: Span = startSpan.mock.results[0]?.value;
+  expect(span.spanContext()).toMatchObject({ traceId: headers.get("x-request-id"), traceFlags: TraceFlags.SAMPLED });
 });
 
 test("a call goes through the pipeline: token, scopes, rules", async () => {
