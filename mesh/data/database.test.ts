@@ -127,6 +127,26 @@ test("a database that is away is UNAVAILABLE", async () => {
   });
 });
 
+test("a gauge tells that the database is away, and that it is back", async () => {
+  const elsewhere = new URL(at.url);
+  elsewhere.port = String(await freePort());
+  await using own = at.open({ url: elsewhere.href });
+  const port = await freePort();
+  await using _metrics = await at.telemetry.serveMetrics({ host: "127.0.0.1", port });
+  const connected = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return text
+      .split("\n")
+      .findLast((line) => line.startsWith("weft_database_connected{"))
+      ?.at(-1);
+  };
+  await expect(sleep(own, 0)).rejects.toMatchObject({ code: Code.Unavailable });
+  expect(await connected()).toBe("0");
+  await using _proxy = await passOn(at.url, Number(elsewhere.port));
+  await sleep(own, 0);
+  expect(await connected()).toBe("1");
+});
+
 test("a connection that the server has killed is UNAVAILABLE, the next statement gets another", async () => {
   await using own = at.open({ poolSize: 1 });
   const [row] = await own.query<{ id: string }>("test.connection", "SELECT CONNECTION_ID() AS id");
@@ -262,21 +282,26 @@ test("the ambient call is the caller's inside of a transaction", async () => {
   );
 });
 
-/** Passes everything on, but cuts the connection when the server answers a COMMIT. */
-async function cutAfterCommit(url: string) {
+/** Cuts the connection when the server answers a COMMIT. */
+function cutAfterCommit(url: string) {
+  return passOn(url, 0, (data) => data.includes("COMMIT") && !data.includes("READ-COMMITTED"));
+}
+
+/** Listens on a port and passes everything on, until the server answers what is to be cut. */
+async function passOn(url: string, onPort: number, isCut: (data: Buffer | string) => boolean = () => false) {
   const { hostname, port } = new URL(url);
   const sockets: Socket[] = [];
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
-    let committing = false;
+    let cutting = false;
     client.on("data", (data) => {
-      committing ||= data.includes("COMMIT") && !data.includes("READ-COMMITTED");
+      cutting ||= isCut(data);
       upstream.write(data);
     });
-    upstream.on("data", (data) => (committing ? client.destroy() : client.write(data)));
+    upstream.on("data", (data) => (cutting ? client.destroy() : client.write(data)));
     for (const socket of [client, upstream]) sockets.push(socket.on("error", () => {}));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(onPort, "127.0.0.1", resolve));
   const proxied = new URL(url);
   proxied.port = String((server.address() as AddressInfo).port);
   return {

@@ -99,7 +99,7 @@ async function end(pool: ConnectionPool, stopMeasuring: () => void): Promise<voi
   clearTimeout(timer);
 }
 
-/** Gauges of OpenTelemetry's semantic conventions. */
+/** Gauges of OpenTelemetry's semantic conventions, and whether the database is there. */
 function measurePool(telemetry: Telemetry, pool: ConnectionPool, of: { poolSize: number; name: string }): () => void {
   const { meter } = telemetry;
   const attributes = { "db.client.connection.pool.name": of.name };
@@ -108,13 +108,17 @@ function measurePool(telemetry: Telemetry, pool: ConnectionPool, of: { poolSize:
   const pending = meter.createObservableGauge("db.client.connection.pending_requests", {
     description: "Callers that wait for a connection",
   });
-  const gauges = [count, max, pending];
+  const reachable = meter.createObservableGauge("weft.database.connected", {
+    description: "0 from a connection that could not be had to the next that could",
+  });
+  const gauges = [count, max, pending, reachable];
   const observe = (result: BatchObservableResult) => {
     const { used, idle, waiting } = pool.counts();
     result.observe(count, used, { ...attributes, "db.client.connection.state": "used" });
     result.observe(count, idle, { ...attributes, "db.client.connection.state": "idle" });
     result.observe(max, of.poolSize, attributes);
     result.observe(pending, waiting, attributes);
+    result.observe(reachable, pool.isReachable() ? 1 : 0, attributes);
   };
   meter.addBatchObservableCallback(observe, gauges);
   return () => meter.removeBatchObservableCallback(observe, gauges);

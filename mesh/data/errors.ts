@@ -47,6 +47,11 @@ export function databaseUnavailable(statement: string, cause?: unknown): Connect
   });
 }
 
+/** Whether the error says that the database does not answer. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof ConnectError && errorReason(error) === unavailableReason;
+}
+
 /** The error of a pool all of whose connections are busy. `limit` is the setting that it has reached. */
 export function poolExhausted(message: string, limit: string, cause?: unknown): ConnectError {
   return rpcError(Code.ResourceExhausted, `${message} (${limit})`, {

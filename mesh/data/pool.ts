@@ -1,6 +1,6 @@
 import mysql from "mysql2/promise";
 import { bounded } from "./bounded.ts";
-import { databaseUnavailable, mapDriverError, poolExhausted } from "./errors.ts";
+import { databaseUnavailable, isUnavailable, mapDriverError, poolExhausted } from "./errors.ts";
 
 export interface PoolOptions {
   /** mysql://user:password@host:port/schema */
@@ -29,6 +29,8 @@ export interface ConnectionPool {
   acquire(statement: string): Promise<Lease>;
   /** "mariadb" or "mysql", as the server says; "mariadb" before it has said anything. */
   system(): "mariadb" | "mysql";
+  /** Whether the last attempt to get a connection found the database there. */
+  isReachable(): boolean;
   counts(): { readonly used: number; readonly idle: number; readonly waiting: number };
   end(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function createConnectionPool(options: PoolOptions): ConnectionPool {
   let used = 0;
   let waiting = 0;
   let system: "mariadb" | "mysql" = "mariadb";
+  let reachable = true;
 
   const prepare = async (connection: mysql.PoolConnection) => {
     const core = connection.connection;
@@ -117,14 +120,18 @@ export function createConnectionPool(options: PoolOptions): ConnectionPool {
             return connection;
           },
         );
+        reachable = true;
         return lend(connection);
-      } catch (error) {
-        throw mapDriverError(error, statement);
+      } catch (cause) {
+        const error = mapDriverError(cause, statement);
+        if (isUnavailable(error)) reachable = false;
+        throw error;
       } finally {
         waiting -= 1;
       }
     },
     system: () => system,
+    isReachable: () => reachable,
     counts: () => ({ used, idle: Math.max(0, open - used), waiting }),
     end: () => pool.end(),
   };

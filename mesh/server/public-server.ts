@@ -39,7 +39,6 @@ export interface PublicServerOptions {
   readonly isTrustedProxy?: TrustedProxies;
   /** What is served beside the methods. */
   readonly pages?: Pages;
-  readonly ready?: () => boolean;
 }
 
 /**
@@ -55,7 +54,6 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
   const validate = createRequestValidation([...routes.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });
   let draining = false;
-  const ready = (): boolean => !draining && (options.ready?.() ?? true);
   const handle = createConnectHandler(
     routes,
     {
@@ -67,7 +65,7 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
     },
     telemetry.logger,
   );
-  const pages = { pages: withHealth(options.pages, ready), logger: telemetry.logger };
+  const pages = { pages: withHealth(options.pages, () => !draining), logger: telemetry.logger };
   const origins = new Set(options.corsOrigins);
   const listener = await listenPublic({
     address: options.address,
@@ -103,10 +101,10 @@ function addressOf(request: HttpRequest, isTrusted: TrustedProxies): string | un
 }
 
 /** The pages, and GET /healthz for load balancers. */
-function withHealth(pages: Pages | undefined, ready: () => boolean): Pages {
+function withHealth(pages: Pages | undefined, serving: () => boolean): Pages {
   return (request) => {
     if (request.path !== "/healthz") return pages?.(request);
-    const [status, body] = ready() ? [200, "ok\n"] : [503, "not ready\n"];
+    const [status, body] = serving() ? [200, "ok\n"] : [503, "draining\n"];
     return { status, headers: { "content-type": "text/plain" }, body };
   };
 }

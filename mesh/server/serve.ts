@@ -33,8 +33,6 @@ export interface ServeOptions {
   readonly describes?: readonly DescFile[];
   /** The service's own client side, for the admin API. */
   readonly mesh?: Mesh;
-  /** False while something that the service cannot do without is away. */
-  readonly ready?: () => boolean;
 }
 
 /** A server that takes calls until it is disposed of: it then drains. */
@@ -55,7 +53,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
   const own = collectRoutes(options.routes);
   const names = new Set(servicesOf(own).map((descriptor) => descriptor.typeName));
-  const health = createHealth(names, options.ready ?? (() => true));
+  const health = createHealth(names);
   const admin = createAdmin({
     service,
     trustDomain: credentials.trustDomain,
