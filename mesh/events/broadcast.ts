@@ -1,11 +1,11 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy } from "@nats-io/jetstream";
 import type { Random } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import { type Delivery, sortDelivery } from "./delivery.ts";
 import { bySubject, type RepeatableHandler } from "./handler.ts";
 import { startPull } from "./pull.ts";
+import { startSessionLoop } from "./session-loop.ts";
 import { nanoseconds } from "./streams.ts";
 import { commonSubject } from "./subjects.ts";
 import { createTransitionLog } from "./transition-log.ts";
@@ -36,7 +36,6 @@ const catchUpMax = 10_000;
 const checkIntervalMs = 3_000;
 /** How long the server remembers a listener that has gone without a word. */
 const inactiveMs = 30_000;
-const failureBackoff = { initialMs: 100, maxMs: 2_000 };
 
 /**
  * Hands every event to this process, as to every other that listens: for what each holds in its memory (`startConsumer` gives an
@@ -132,28 +131,9 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
     }
   };
 
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !stopping.signal.aborted; ) {
-      try {
-        const session = await broker.session(stopping.signal);
-        if (failures > 0) await session.ensureStreams();
-        await listen(session);
-        failures = 0;
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        failures += 1;
-        if (broker.isConnected()) log.failed(error);
-        await waitFor(backoffMs(failureBackoff, failures, random), stopping.signal);
-      }
-    }
-  };
-
-  const running = run();
+  const loop = startSessionLoop({ broker, random, stopping, log, work: listen });
   return {
     isCurrent: () => behind === 0 && broker.isConnected(),
-    async [Symbol.asyncDispose]() {
-      stopping.abort();
-      await running;
-    },
+    [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };
 }

@@ -6,6 +6,7 @@ import type { HandleBatch } from "./batch.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import type { Delivery } from "./delivery.ts";
 import { startPull } from "./pull.ts";
+import { failureBackoff, startSessionLoop } from "./session-loop.ts";
 import { nanoseconds } from "./streams.ts";
 import { commonSubject } from "./subjects.ts";
 import { createTransitionLog } from "./transition-log.ts";
@@ -25,7 +26,6 @@ export interface DurableConsumerOptions {
 
 /** Unacknowledged events of all instances of a service together. */
 const ackPendingMax = 1_000;
-const failureBackoff = { initialMs: 100, maxMs: 2_000 };
 
 /** Hands a durable consumer's events over in batches until disposed of; then what it has begun is finished, and the rest given back. */
 export function startDurableConsumer(options: DurableConsumerOptions): AsyncDisposable {
@@ -73,29 +73,7 @@ export function startDurableConsumer(options: DurableConsumerOptions): AsyncDisp
     }
   };
 
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !stopping.signal.aborted; ) {
-      try {
-        const session = await broker.session(stopping.signal);
-        if (failures > 0) await session.ensureStreams();
-        await consume(session);
-        failures = 0;
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        failures += 1;
-        if (broker.isConnected()) log.failed(error);
-        await waitFor(backoffMs(failureBackoff, failures, random), stopping.signal);
-      }
-    }
-  };
-
-  const running = run();
-  return {
-    async [Symbol.asyncDispose]() {
-      stopping.abort();
-      await running;
-    },
-  };
+  return startSessionLoop({ broker, random, stopping, log, work: consume });
 }
 
 /** Makes the service's durable consumer, or changes it to what is wanted now. */
