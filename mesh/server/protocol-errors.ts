@@ -70,17 +70,24 @@ function corrected(handler: UniversalHandler, answerer: UniversalHandler, logger
     const response = await handler(request);
     const call = request.contextValues?.get(publicCallKey);
     const error: unknown = call?.signal?.reason;
-    if (!call || !(error instanceof ConnectError) || error.code !== Code.Internal || isOurs(error)) return response;
+    if (!call || !isOfConnect(error, call)) return response;
     if (call.requestId === undefined) {
       call.answer = malformed(handler.method.input, error);
     } else {
       const method = `${handler.service.typeName}/${handler.method.name}`;
       logger.error(`${method}: the answer cannot be encoded`, { method, trace_id: call.requestId, error });
-      call.answer = publicError(error, call.requestId);
+      call.answer = publicError(ConnectError.from(error), call.requestId);
     }
     return await answerer(request);
   };
   return Object.assign(handle, handler);
+}
+
+/** Whether Connect made an internal error of a request by itself, before the pipeline or after it. */
+function isOfConnect(error: unknown, { requestId }: PublicCall): boolean {
+  if (error instanceof ConnectError) return error.code === Code.Internal && !isOurs(error);
+  // What its decoders throw, that of a GET's base64 for one. Later it is no more than the end of a call.
+  return error instanceof Error && requestId === undefined;
 }
 
 /** Whether it went through the pipeline, which has logged it and made it fit for outside. */

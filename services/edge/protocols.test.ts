@@ -137,6 +137,19 @@ describe("a Connect GET", () => {
     expect(placed).toEqual([]);
   });
 
+  test("that cannot be read is the caller's fault", async () => {
+    const query = "connect=v1&encoding=proto&base64=1&message=%21%21";
+    const response = await fetch(`${edge.url}/shop.api.v1.CatalogService/ListProducts?${query}`);
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      {
+        code: "invalid_argument",
+        message: "the request is not a valid shop.api.v1.ListProductsRequest message",
+        details: expect.anything(),
+      },
+    ]);
+  });
+
   test("goes through the same checks as all calls", async () => {
     const response = await get("CatalogService/ListProducts", { pageSize: 101 });
     expect([response.status, await response.json()]).toEqual([

@@ -1,6 +1,5 @@
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { aptInstall, canInstall } from "../engines/apt.ts";
-import { findExecutable } from "../processes/executables.ts";
+import { locateTool } from "./tool.ts";
 
 const ARGUMENTS = [
   "--headless",
@@ -12,16 +11,6 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-
-/** Debian's Chromium: on the PATH, else by apt-get. An Error names what to install when neither works. */
-async function locateChromium(): Promise<string> {
-  const found = findExecutable("chromium");
-  if (found !== undefined) return found;
-  if (await canInstall()) await aptInstall(["chromium"], (line) => process.stderr.write(`chromium: ${line}\n`));
-  const installed = findExecutable("chromium");
-  if (installed === undefined) throw new Error('missing: chromium; install with "apt-get install chromium"');
-  return installed;
-}
 
 /** A Chromium with a profile of its own. Disposing of it ends it and removes the profile. */
 export interface TestBrowser extends AsyncDisposable {
@@ -37,7 +26,7 @@ export interface Visitor extends AsyncDisposable {
 }
 
 export async function startBrowser(): Promise<TestBrowser> {
-  const browser = await chromium.launch({ executablePath: await locateChromium(), args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath: await locateTool("chromium"), args: ARGUMENTS });
   return {
     async visit(options = {}) {
       const viewport = { width: 1280, height: 900 };
