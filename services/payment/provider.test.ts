@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { runDetached } from "@weft/mesh/context";
+import { errorReason } from "@weft/mesh/contract";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterEach, describe, expect, test } from "vitest";
 import { createProvider } from "./provider.ts";
@@ -136,6 +137,21 @@ test("an ill provider is left alone after five failures in a row, and asked agai
     .poll(() => provider.find("ord_1").catch(() => undefined), { timeout: 5_000 })
     .toEqual({ status: "absent" });
   expect(await provider.find("ord_1")).toEqual({ status: "absent" });
+});
+
+test("a probe whose caller leaves tells nothing: the provider is left alone until the next one", async () => {
+  const { provider, seen } = await providerThat((response) => {
+    // Later requests, the probe first, are not answered.
+    if (seen.length <= 5) json(503, {})(response);
+  });
+  for (let calls = 0; calls < 5; calls += 1) await expect(provider.find("ord_1")).rejects.toThrow();
+  const probe = () => runDetached({ timeoutMs: 20 }, () => provider.find("ord_1")).catch(({ code }) => code);
+  await expect.poll(probe, { timeout: 5_000 }).toBe(Code.DeadlineExceeded);
+  for (let calls = 0; calls < 10; calls += 1) {
+    const refused = await provider.find("ord_1").catch(errorReason);
+    expect(refused).toBe("PROVIDER_BREAKER_OPEN");
+  }
+  expect(seen).toHaveLength(6);
 });
 
 describe("capture()", () => {

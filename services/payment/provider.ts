@@ -1,16 +1,9 @@
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { SpanKind } from "@opentelemetry/api";
+import { type BreakerState, createBreaker } from "@weft/mesh/client";
 import { currentSignal } from "@weft/mesh/context";
-import { errorReason, rpcError } from "@weft/mesh/contract";
+import { rpcError } from "@weft/mesh/contract";
 import type { Telemetry } from "@weft/mesh/telemetry";
-import {
-  BrokenCircuitError,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  ExponentialBackoff,
-  handleWhen,
-} from "cockatiel";
 import type { Authorization } from "./domain.ts";
 import type { Provider } from "./usecases.ts";
 
@@ -23,16 +16,10 @@ export interface ProviderOptions {
   readonly timeoutMs?: number;
 }
 
-/** Failures in a row that open the breaker. */
-const breakerThreshold = 5;
-/** How long an open breaker waits before a probe. */
-const probeAfterMs = { initialDelay: 500, maxDelay: 2_000 };
 /** The largest answer that is read. */
 const answerBytesMax = 64 * 1024;
 /** The longest text of the provider's that is passed on. */
 const reasonLengthMax = 300;
-/** Reason of an error that says nothing about whether the request was done, and that the provider is ill. */
-const failureReason = "PROVIDER_FAILURE";
 
 /** An answer of the provider's that is one: its status is below 500. */
 interface Answer {
@@ -49,7 +36,7 @@ interface Request {
 
 /**
  * The payment provider over HTTP. Each POST carries an idempotency key made of the order's id, so that it can be sent again for as
- * long as nobody knows whether it was done. A breaker makes calls fail at once while the provider is ill.
+ * long as nobody knows whether it was done. A breaker, the mesh's, makes calls fail at once while the provider is ill.
  */
 export function createProvider(options: ProviderOptions): Provider {
   const send = createSend(options);
@@ -124,14 +111,10 @@ export function createProvider(options: ProviderOptions): Provider {
 
 function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions) {
   const base = new URL(url);
-  const breaker = circuitBreaker(
-    handleWhen((error) => errorReason(error as ConnectError) === failureReason),
-    { breaker: new ConsecutiveBreaker(breakerThreshold), halfOpenAfter: new ExponentialBackoff(probeAfterMs) },
-  );
-  breaker.onStateChange((state) => telemetry.logger.warn(`provider's breaker ${CircuitState[state]}`));
+  const breaker = createBreaker((state) => telemetry.logger.warn(`provider's breaker ${state}`));
   telemetry.meter
     .createObservableGauge("weft.provider.breaker.state", { description: "0 closed, 1 half-open, 2 open" })
-    .addCallback((result) => result.observe(gaugeValue(breaker.state)));
+    .addCallback((result) => result.observe(gaugeValues[breaker.state]));
 
   const exchange = async (operation: string, request: Request): Promise<Answer> => {
     const caller = currentSignal();
@@ -153,10 +136,10 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
       if (response.status >= 500 || response.status === 429) throw new Error(`answered ${response.status}`);
       return { status: response.status, body: JSON.parse(text) };
     } catch (error) {
-      if (caller?.aborted) throw caller.reason;
+      if (caller?.aborted) throw new CallerLeft("nothing is known of the provider", { cause: caller.reason });
       const code = timeout.aborted ? Code.DeadlineExceeded : Code.Unavailable;
       const what = timeout.aborted ? `did not answer within ${timeoutMs} ms` : "could not be asked";
-      throw rpcError(code, `${operation}: the payment provider ${what}`, { reason: failureReason, cause: error });
+      throw rpcError(code, `${operation}: the payment provider ${what}`, { reason: "PROVIDER_FAILURE", cause: error });
     }
   };
 
@@ -167,14 +150,13 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
       "server.port": Number(base.port),
     };
     return await telemetry.span(`provider ${operation}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
-      // While the one probe is under way cockatiel would let others wait for it.
-      if (breaker.state === CircuitState.HalfOpen) throw breakerOpen(operation);
+      if (!breaker.admits()) throw breakerOpen(operation);
       try {
         const answer = await breaker.execute(() => exchange(operation, request));
         span.setAttribute("http.response.status_code", answer.status);
         return answer;
       } catch (error) {
-        throw error instanceof BrokenCircuitError ? breakerOpen(operation) : error;
+        throw error instanceof CallerLeft ? error.cause : error;
       }
     });
   };
@@ -238,7 +220,7 @@ function breakerOpen(operation: string) {
   );
 }
 
-function gaugeValue(state: CircuitState): number {
-  if (state === CircuitState.Closed) return 0;
-  return state === CircuitState.HalfOpen ? 1 : 2;
-}
+/** No ConnectError, so that the breaker learns nothing from it, good or bad, whatever the caller left for. */
+class CallerLeft extends Error {}
+
+const gaugeValues: Record<BreakerState, number> = { closed: 0, "half-open": 1, open: 2 };
