@@ -1,7 +1,8 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Mesh } from "@weft/mesh/client";
-import { rpcError } from "@weft/mesh/contract";
+import { meaningOf, rpcError } from "@weft/mesh/contract";
 import { ErrorInfoSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
+import type { Logger } from "@weft/mesh/telemetry";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { type Payment, PaymentService, PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
@@ -49,30 +50,32 @@ export function createInventory(mesh: Transports): SagaDeps["inventory"] {
   };
 }
 
-/** Authorizations, of payment's. That payment is ill or slow is an answer here, "unknown": it may have got through. */
-export function createPayment(mesh: Transports): SagaDeps["payment"] {
+/**
+ * Authorizations, of payment's. That payment is ill or slow is an answer here, "unknown": it may have got through. The order
+ * then only waits, so nobody else would say in the log why.
+ */
+export function createPayment(mesh: Transports, logger: Logger): SagaDeps["payment"] {
   const client = createClient(PaymentService, mesh.transport("payment"));
+  const answered = async (
+    orderId: string,
+    call: Promise<{ payment?: Payment | undefined }>,
+  ): Promise<AuthorizationAnswer> => {
+    try {
+      return answerOf((await call).payment);
+    } catch (error) {
+      const { code, rawMessage } = ConnectError.from(error);
+      logger[meaningOf(code).logLevel]("nobody knows whether an order is paid", {
+        order_id: orderId,
+        code: Code[code],
+        detail: rawMessage,
+      });
+      return { type: "unknown" };
+    }
+  };
   return {
-    async authorize({ orderId, total }, paymentMethod) {
-      try {
-        const { payment } = await client.authorizePayment(
-          { orderId, amount: total, paymentMethod },
-          { timeoutMs: authorizeTimeoutMs },
-        );
-        return answerOf(payment);
-      } catch {
-        // The mesh has logged and counted it.
-        return { type: "unknown" };
-      }
-    },
-    async ask(orderId) {
-      try {
-        const { payment } = await client.getPayment({ orderId });
-        return answerOf(payment);
-      } catch {
-        return { type: "unknown" };
-      }
-    },
+    authorize: ({ orderId, total: amount }, paymentMethod) =>
+      answered(orderId, client.authorizePayment({ orderId, amount, paymentMethod }, { timeoutMs: authorizeTimeoutMs })),
+    ask: (orderId) => answered(orderId, client.getPayment({ orderId })),
   };
 }
 

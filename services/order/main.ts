@@ -47,7 +47,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const orders = createOrderStore({ database, clock, publish: createPublish(outbox), onChange: changes.notify });
   const { awaitingPaymentTtlMs } = config;
   const inventory = createInventory(mesh);
-  const saga = { orders, inventory, payment: createPayment(mesh), clock, random, awaitingPaymentTtlMs };
+  const saga = { orders, inventory, payment: createPayment(mesh, logger), clock, random, awaitingPaymentTtlMs };
   const sagas = resources.use(
     createDueRowsWorker({
       name: "order.sagas",
