@@ -1,9 +1,8 @@
-import { Code, type ServiceImpl } from "@connectrpc/connect";
-import { currentCall } from "../context/call-context.ts";
-import { rpcError, toDuration } from "../contract/errors.ts";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { toDuration } from "../contract/errors.ts";
 import { type AdminService, BreakerState } from "../gen/weft/admin/v1/admin_pb.ts";
 import type { BreakerStatus } from "../resilience/breaker.ts";
-import { spiffeId } from "../security/spiffe.ts";
+import { createOperatorCheck } from "./operator.ts";
 
 export interface AdminOptions {
   readonly service: string;
@@ -19,18 +18,10 @@ const states = {
 
 /** What an operator asks a running service about itself (weft.admin.v1). Nobody else is let in. */
 export function createAdmin(options: AdminOptions): Partial<ServiceImpl<typeof AdminService>> {
-  const operator = spiffeId(options.trustDomain, "operator");
-  const onlyOperator = (): void => {
-    const peer = currentCall()?.peer;
-    if (peer === operator) return;
-    throw rpcError(Code.PermissionDenied, `the admin API is for ${operator}; you are ${peer ?? "nobody we know"}`, {
-      reason: "OPERATOR_ONLY",
-      domain: "weft",
-    });
-  };
+  const requireOperator = createOperatorCheck(options.trustDomain);
   return {
     getProcess() {
-      onlyOperator();
+      requireOperator();
       const { user, system } = process.cpuUsage();
       const startedMs = Math.round(Date.now() - process.uptime() * 1000);
       return {
@@ -43,7 +34,7 @@ export function createAdmin(options: AdminOptions): Partial<ServiceImpl<typeof A
       };
     },
     listBreakers() {
-      onlyOperator();
+      requireOperator();
       return { breakers: options.breakers().map((status) => ({ ...status, state: states[status.state] })) };
     },
   };

@@ -1,8 +1,12 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import { createRedis } from "@weft/mesh/cache";
+import { errorReason } from "@weft/mesh/contract";
+import { createDatabase } from "@weft/mesh/data";
 import { BadRequestSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { AnalyticsService } from "../../gen/shop/analytics/v1/analytics_pb.ts";
 import { ProductViewedSchema } from "../../gen/shop/api/v1/events_pb.ts";
 import { CartUpdatedSchema } from "../../gen/shop/cart/v1/events_pb.ts";
@@ -22,11 +26,13 @@ import { start } from "./main.ts";
 const resources = new AsyncDisposableStack();
 let mesh: TestMesh;
 let analytics: Client<typeof AnalyticsService>;
+let operator: Client<typeof AnalyticsService>;
 
 beforeAll(async () => {
   mesh = resources.use(await createTestMesh(["analytics"]));
   resources.use(await start(loadConfig(mesh.env("analytics"))));
   analytics = await mesh.client(AnalyticsService, "analytics");
+  operator = await mesh.client(AnalyticsService, "analytics", "operator");
 });
 afterAll(() => resources.disposeAsync());
 
@@ -125,7 +131,7 @@ test("the leaderboard: pages, cancellations, a Redis that is stopped or flushed,
   // A token of Redis' page leads on in the database's list.
   const { products } = await analytics.listTopProducts({ pageToken: first.nextPageToken });
   expect(products).toEqual([]);
-  const away = await analytics.rebuildLeaderboard({}).then(() => undefined, ConnectError.from);
+  const away = await operator.rebuildLeaderboard({}).then(() => undefined, ConnectError.from);
   expect(away?.code).toBe(Code.Unavailable);
 
   // It comes back empty, as after a flush.
@@ -136,7 +142,7 @@ test("the leaderboard: pages, cancellations, a Redis that is stopped or flushed,
     ["B", 3n],
   ]);
   const database = await topProducts();
-  expect(await analytics.rebuildLeaderboard({})).toMatchObject({ products: 3n });
+  expect(await operator.rebuildLeaderboard({})).toMatchObject({ products: 3n });
   expect(await topProducts()).toEqual(database);
 });
 
@@ -152,6 +158,63 @@ test("a frozen Redis: the database answers, within the deadline", async () => {
     mesh.redis.kill("SIGCONT");
   }
   await vi.waitFor(async () => expect((await topProducts()).degraded).toBe(false), patience);
+});
+
+describe("RebuildLeaderboard", () => {
+  test("after FLUSHALL: what the database's own sums say, page after page, while orders go on", async () => {
+    const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+    await using redis = createRedis({ url: mesh.redis.url, telemetry });
+    await using database = createDatabase({ url: mesh.database("analytics").url, telemetry });
+    await vi.waitFor(() => expect(redis.isReady()).toBe(true), patience);
+    const sold = new Map((await topProducts()).top as [string, bigint][]);
+    const orders = Array.from({ length: 60 }, (_, i) => ({
+      orderId: `r${i}`,
+      sku: `R${i % 23}`,
+      quantity: 1 + (i % 4),
+    }));
+    const ordering = async () => {
+      for (const { orderId, sku, quantity } of orders) {
+        await confirm(orderId, [sku, quantity]);
+        const isKept = orderId.at(-1) !== "7";
+        if (!isKept) await publish(OrderCancelledSchema, { orderId });
+        if (isKept) sold.set(sku, (sold.get(sku) ?? 0n) + BigInt(quantity));
+      }
+    };
+    const flushing = async () => {
+      for (let count = 0; count < 5; count += 1) {
+        await redis.run("test.flush", (commands) => commands.flushall());
+        await operator.rebuildLeaderboard({}).catch((error) => expect(error.code).toBe(Code.Aborted));
+      }
+    };
+    await Promise.all([ordering(), flushing()]);
+    const byRank = ([a, x]: [string, bigint], [b, y]: [string, bigint]) => Number(y - x) || (a < b ? -1 : 1);
+    const expected = [...sold].toSorted(byRank);
+    await expectTop(expected);
+
+    await redis.run("test.flush", (commands) => commands.flushall());
+    expect(await operator.rebuildLeaderboard({})).toMatchObject({ products: BigInt(expected.length) });
+    const pages: [string, bigint][] = [];
+    for (let pageToken = ""; ; ) {
+      const { products, nextPageToken, degraded } = await analytics.listTopProducts({ pageSize: 7, pageToken });
+      expect(degraded).toBe(false);
+      pages.push(...products.map(({ sku, quantity }): [string, bigint] => [sku, quantity]));
+      pageToken = nextPageToken;
+      if (pageToken === "") break;
+    }
+    expect(pages).toEqual(expected);
+    const sums = await database.query<{ sku: string; quantity: string }>(
+      "test.sums",
+      "SELECT sku, SUM(quantity) AS quantity FROM sales_daily GROUP BY sku HAVING SUM(quantity) > 0",
+    );
+    const ofDatabase = sums.map(({ sku, quantity }): [string, bigint] => [sku, BigInt(quantity)]);
+    expect(ofDatabase.toSorted(byRank)).toEqual(pages);
+  });
+
+  test("is the operator's", async () => {
+    const error = await analytics.rebuildLeaderboard({}).then(() => undefined, ConnectError.from);
+    expect(error?.code).toBe(Code.PermissionDenied);
+    expect(error && errorReason(error)).toBe("OPERATOR_ONLY");
+  });
 });
 
 test("bad input is refused, naming the field", async () => {

@@ -4,7 +4,7 @@ import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
-import { runMain, serve } from "@weft/mesh/server";
+import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { type Config, loadConfig } from "./config.ts";
 import { analyticsHandlers, eventsMax } from "./events.ts";
@@ -35,7 +35,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const jobs = resources.use(startJobs({ database, sums: rollUpStore, scores, leaderboard, rows, clock, telemetry }));
   const handlers = analyticsHandlers(jobs.wake);
   resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
-  const routes = analyticsRoutes({ scores, leaderboard, reports: createReports(database), logger });
+  const requireOperator = createOperatorCheck(config.mesh.credentials.trustDomain);
+  const routes = analyticsRoutes({ scores, leaderboard, reports: createReports(database), logger, requireOperator });
   resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry }));
   return resources.move();
 }

@@ -8,8 +8,10 @@ import { getFunnel, listRevenue, listTopProducts, type ReadDeps, rebuildLeaderbo
 /** The list that page tokens of ListTopProducts belong to. */
 const topList = "analytics.top_products";
 
-/** AnalyticsService over the use cases. */
-export function analyticsRoutes(deps: ReadDeps): (router: ConnectRouter) => void {
+/** AnalyticsService over the use cases; requireOperator throws PERMISSION_DENIED if the caller is no operator. */
+export function analyticsRoutes(
+  deps: ReadDeps & { readonly requireOperator: () => void },
+): (router: ConnectRouter) => void {
   const service: ServiceImpl<typeof AnalyticsService> = {
     async getFunnel({ day }) {
       const events = await getFunnel(deps, day);
@@ -49,6 +51,7 @@ export function analyticsRoutes(deps: ReadDeps): (router: ConnectRouter) => void
     },
 
     async rebuildLeaderboard() {
+      deps.requireOperator();
       return { products: BigInt(await rebuildLeaderboard(deps)) };
     },
   };

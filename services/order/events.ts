@@ -11,7 +11,7 @@ import {
 } from "../../gen/shop/order/v1/events_pb.ts";
 import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
 import type { OrderState } from "./domain.ts";
-import { moveHistory, placeHistory } from "./history-store.ts";
+import { projectMove, projectOrder } from "./projection.ts";
 import type { OrderStore, OrderStoreDeps } from "./store.ts";
 import { recordCapture, recordPaymentFailure } from "./usecases.ts";
 
@@ -63,9 +63,9 @@ export function historyHandlers(): EventHandler[] {
   const move =
     (state: OrderState) =>
     (tx: Transaction, event: { userId: string; orderId: string }, { aggregateVersion }: EventMeta) =>
-      moveHistory(tx, event, state, Number(aggregateVersion));
+      projectMove(tx, event, state, Number(aggregateVersion));
   return [
-    onEvent(OrderPlacedSchema, (tx, event) => placeHistory(tx, event)),
+    onEvent(OrderPlacedSchema, (tx, { orderId }) => projectOrder(tx, orderId)),
     onEvent(OrderAwaitingPaymentSchema, move("AWAITING_PAYMENT")),
     onEvent(OrderConfirmedSchema, move("CONFIRMED")),
     onEvent(OrderPaidSchema, move("PAID")),

@@ -22,7 +22,6 @@ import { PaymentCapturedSchema, PaymentFailedSchema } from "../../gen/shop/payme
 import { PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
 import { loadConfig } from "./config.ts";
 import { apply, type Order } from "./domain.ts";
-import { createHistoryStore, rebuildHistory } from "./history-store.ts";
 import { start } from "./main.ts";
 import { createOrderStore } from "./store.ts";
 import { hang, type Neighbours, startNeighbours } from "./testing/neighbours.ts";
@@ -510,26 +509,5 @@ test("every order of this run is the fold of its events", async () => {
       undefined,
     );
     expect(await store.get(orderId)).toEqual(folded);
-  }
-});
-
-test("the read model, emptied and rebuilt from the events, is what it was: the fold of each order's events", async () => {
-  const store = createOrderStore({ database, clock: systemClock, publish: async () => {}, onChange: () => {} });
-  const history = createHistoryStore(database);
-  const users = await database.query<{ user_id: string }>("test.users", "SELECT DISTINCT user_id FROM orders");
-  await vi.waitFor(
-    async () => {
-      for (const { user_id } of users) expect(await history.hasCaughtUp(user_id)).toBe(true);
-    },
-    { timeout: 15_000, interval: 100 },
-  );
-  const all = () => database.query("test.history", "SELECT * FROM order_history ORDER BY order_id");
-  const before = await all();
-  expect(before.length).toBeGreaterThan(60);
-  await rebuildHistory(database, store.events);
-  expect(await all()).toEqual(before);
-  for (const { user_id: userId } of users) {
-    const query = { userId, before: undefined, limit: 1_000 };
-    expect(await history.fromReadModel(query)).toEqual(await history.fromOrders(query));
   }
 });

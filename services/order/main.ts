@@ -4,7 +4,7 @@ import { systemClock } from "@weft/mesh/contract";
 import { bucketOf, createDatabase, createDueRowsWorker, migrate, newId } from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
-import { runMain, serve } from "@weft/mesh/server";
+import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { file_shop_order_v1_events } from "../../gen/shop/order/v1/events_pb.ts";
 import { createOrderChanges } from "./changes.ts";
@@ -12,7 +12,8 @@ import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { createPublish, historyHandlers, orderHandlers } from "./events.ts";
 import { createFulfilmentStore } from "./fulfilment-store.ts";
-import { createHistoryStore, fillHistory } from "./history-store.ts";
+import { createHistoryStore } from "./history-store.ts";
+import { fillHistory, rebuildHistory } from "./projection.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
 import { createOrderStore, readVersions } from "./store.ts";
@@ -58,7 +59,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       run: ({ key, attempts }) => runSaga(saga, { orderId: key, attempts }),
     }),
   );
-  await fillHistory(database, orders.events);
+  await fillHistory(database);
   const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
   resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
 
@@ -67,8 +68,13 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const wakeSagas = sagas.wake;
   const catalog = createCatalog(mesh);
   const fulfilment = createFulfilmentStore(database);
+  const operations = {
+    requireOperator: createOperatorCheck(config.mesh.credentials.trustDomain),
+    rebuildHistory: () => rebuildHistory(database),
+  };
   const routes = orderRoutes({
     ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause },
+    ...operations,
   });
   resources.use(
     await serve({

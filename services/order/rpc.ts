@@ -23,9 +23,16 @@ import {
 import { type HistoryDeps, listOrders, type OrderSummary } from "./history.ts";
 import { getOrder, type PlaceOrderDeps, placeOrder, watchOrder } from "./usecases.ts";
 
+/** What operators do to a running service. */
+export interface OperatorDeps {
+  /** @throws ConnectError PERMISSION_DENIED if the caller is no operator */
+  readonly requireOperator: () => void;
+  readonly rebuildHistory: () => Promise<{ readonly orders: number; readonly removed: number }>;
+}
+
 /** OrderService over the use cases. */
 export function orderRoutes(
-  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps,
+  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps & OperatorDeps,
 ): (router: ConnectRouter) => void {
   const service: ServiceImpl<typeof OrderService> = {
     async placeOrder({ idempotencyKey, lines, paymentMethod }) {
@@ -75,6 +82,12 @@ export function orderRoutes(
         orders: orders.map(toSummary),
         nextPageToken: next === undefined ? "" : encodePageToken(list, [next]),
       };
+    },
+
+    async rebuildHistory() {
+      deps.requireOperator();
+      const { orders, removed } = await deps.rebuildHistory();
+      return { orders: BigInt(orders), removed: BigInt(removed) };
     },
   };
   return (router) => router.service(OrderService, service);

@@ -25,7 +25,7 @@ export type OrderStore = PlaceOrderDeps["orders"] &
     /** The same store inside somebody else's transaction. */
     unit(tx: Transaction): OrderUnit;
     /** An order's events, oldest first. */
-    events(orderId: string): Promise<{ event: OrderEvent; occurredAt: Date }[]>;
+    events(orderId: string): Promise<readonly StoredEvent[]>;
   };
 
 export interface OrderStoreDeps {
@@ -107,17 +107,37 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
       await database.execute("order.finishSaga", sql, [orderId, orderId, version]);
     },
 
-    async events(orderId) {
-      interface Row {
-        type: string;
-        payload: Uint8Array;
-        occurred_at: Date;
-      }
-      const sql = "SELECT type, payload, occurred_at FROM order_events WHERE order_id = ? ORDER BY version";
-      const rows = await database.query<Row>("order.selectEvents", sql, [orderId]);
-      return rows.map((row) => ({ event: decode(row.type, row.payload), occurredAt: row.occurred_at }));
-    },
+    events: async (orderId) => (await readEvents(database, [orderId])).get(orderId) ?? [],
   };
+}
+
+/** What happened to an order, as it is stored. */
+export interface StoredEvent {
+  readonly event: OrderEvent;
+  readonly occurredAt: Date;
+}
+
+/** Events of those of the orders that exist, each order's oldest first. */
+export async function readEvents(
+  from: Queryable,
+  orderIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+  const found = new Map<string, StoredEvent[]>();
+  if (orderIds.length === 0) return found;
+  interface Row {
+    order_id: string;
+    type: string;
+    payload: Uint8Array;
+    occurred_at: Date;
+  }
+  const sql = `SELECT order_id, type, payload, occurred_at FROM order_events
+    WHERE order_id IN (${orderIds.map(() => "?").join(", ")}) ORDER BY order_id, version`;
+  for (const row of await from.query<Row>("order.selectEvents", sql, orderIds)) {
+    const events = found.get(row.order_id) ?? [];
+    found.set(row.order_id, events);
+    events.push({ event: decode(row.type, row.payload), occurredAt: row.occurred_at });
+  }
+  return found;
 }
 
 function unitOf(deps: OrderStoreDeps, tx: Transaction): OrderUnit {

@@ -302,7 +302,7 @@ export const AnalyticsService: GenService<{
     output: typeof ListTopProductsResponseSchema;
   },
   /**
-   * Makes the leaderboard anew from the database. For operators.
+   * Makes the leaderboard anew from the database. For operators: anybody else is PERMISSION_DENIED.
    *
    * @generated from rpc shop.analytics.v1.AnalyticsService.RebuildLeaderboard
    */
