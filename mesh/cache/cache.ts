@@ -4,15 +4,17 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { bounded } from "../data/bounded.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { SharedEntry } from "./entry.ts";
-import { createLru } from "./lru.ts";
+import { createFlights, type Flight } from "./flights.ts";
+import { createLocalTier, type Held } from "./local-tier.ts";
 import { measureCache } from "./metrics.ts";
 import type { RedisConnection } from "./redis.ts";
+import { schemaFingerprint } from "./schema-fingerprint.ts";
 import { createSharedTier, type StoredEntry, type Ticket } from "./shared-tier.ts";
 
 export interface CacheOptions<Desc extends DescMessage> {
   /** "catalog.product": of its metrics, and of its keys in Redis, so unique among all that share one. */
   readonly name: string;
-  /** The values' message type. A change of it must be compatible, or have another name. */
+  /** The values' message type. Processes that know different versions of it do not read each other's values. */
   readonly schema: Desc;
   /** The tier that all processes share; without it each has only its own. */
   readonly redis?: RedisConnection;
@@ -27,6 +29,8 @@ export interface CacheOptions<Desc extends DescMessage> {
   readonly localTtlMs?: number;
   /** Values that a process holds at most; 10,000 by default. */
   readonly entriesMax?: number;
+  /** Bytes of keys and encoded values that a process holds at most; 16 MiB by default. Decoded they take several times that. */
+  readonly bytesMax?: number;
   /** How long loading may take; 2 s by default. */
   readonly loadTimeoutMs?: number;
   readonly clock?: Clock;
@@ -42,6 +46,7 @@ export interface Cache<Value> {
   /**
    * The value of a key; undefined if there is none. `load` is asked when no tier has it: once in this process, whoever waits for it, and
    * under a time limit of its own, so that one caller who goes away does not take it from the others. Its error is theirs, and is not kept.
+   * It must find the same for everybody: whether a caller may have the value is asked before.
    */
   get(key: string, load: () => Promise<Value | undefined>): Promise<Value | undefined>;
   /** The values of several keys, those without one left out. `load` is asked once, for all keys that no tier has. */
@@ -62,76 +67,54 @@ export interface Cache<Value> {
   trustLocalWhile(condition: () => boolean): void;
 }
 
-interface LocalEntry<Value> {
-  readonly value: Value | undefined;
-  readonly freshUntilMs: number;
-  readonly expiresAtMs: number;
-}
-
-/** One load under way. */
-interface Flight<Value> {
-  readonly promise: Promise<Value | undefined>;
-  readonly resolve: (value: Value | undefined) => void;
-  readonly reject: (error: unknown) => void;
-  /** Cleared by an invalidation: what is being loaded may be from before the change. */
-  isValid: boolean;
-}
-
-type Flights<Value> = ReadonlyMap<string, Flight<Value>>;
+type Started<Value> = ReadonlyMap<string, Flight<Value>>;
 type Load<Value> = (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>;
 
 /** Creates a cache. */
 export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc>): Cache<MessageShape<Desc>> {
   type Value = MessageShape<Desc>;
   const { name, schema, redis, telemetry, ttlMs = 300_000, staleMs = 60_000, negativeTtlMs = 5_000 } = options;
-  const { localTtlMs = 30_000, entriesMax = 10_000, loadTimeoutMs = 2_000 } = options;
+  const { localTtlMs = 30_000, entriesMax = 10_000, bytesMax = 16 * 1024 * 1024, loadTimeoutMs = 2_000 } = options;
   const { clock = systemClock, random = Math.random } = options;
-  const local = createLru<LocalEntry<Value>>(entriesMax);
+  const local = createLocalTier<Value>({ entriesMax, bytesMax, ttlMs: localTtlMs, clock });
+  const flights = createFlights<Value>();
+  const count = measureCache(telemetry, name, {
+    entries: local.size,
+    bytes: local.bytes,
+    pending: () => shared?.pending() ?? 0,
+  });
   const shared =
-    redis && createSharedTier({ ...{ name, redis, telemetry, clock, random }, leaseMs: 2 * loadTimeoutMs });
-  const flights = new Map<string, Flight<Value>>();
-  const count = measureCache(telemetry, name, { entries: local.size, pending: () => shared?.pending() ?? 0 });
-  let isLocalTrusted = () => true;
+    redis &&
+    createSharedTier({
+      ...{ name, version: schemaFingerprint(schema), redis, telemetry, clock, random },
+      ...{ leaseMs: 2 * loadTimeoutMs, onFailure: count.sharedFailed },
+    });
 
-  const usableMs = (value: Value | undefined) => (value === undefined ? 0 : staleMs);
-  const keep = (key: string, value: Value | undefined, freshUntilMs: number): void => {
-    if (!isLocalTrusted()) return;
-    const expiresAtMs = Math.min(clock.now() + localTtlMs, freshUntilMs + usableMs(value));
-    local.set(key, { value, freshUntilMs, expiresAtMs });
+  const heldOf = (value: Value | undefined, freshUntilMs: number, bytes: number): Held<Value> => {
+    const usableUntilMs = freshUntilMs + (value === undefined ? 0 : staleMs);
+    return { value, freshUntilMs, usableUntilMs, bytes };
   };
 
-  const takeOff = (keys: readonly string[]): Flights<Value> => {
-    const started = new Map<string, Flight<Value>>();
-    for (const key of keys) {
-      const flight = { ...Promise.withResolvers<Value | undefined>(), isValid: true };
-      // Whoever waits sees the error; if nobody does any more, it is nobody's.
-      flight.promise.catch(() => {});
-      flights.set(key, flight);
-      started.set(key, flight);
-    }
-    return started;
-  };
-  const land = (key: string, flight: Flight<Value>, value: Value | undefined, freshUntilMs: number): void => {
-    if (flight.isValid) keep(key, value, freshUntilMs);
-    if (flights.get(key) === flight) flights.delete(key);
-    flight.resolve(value);
+  const land = (key: string, flight: Flight<Value>, held: Held<Value>): void => {
+    if (flight.isValid()) local.keep(key, held);
+    flight.land(held.value);
   };
 
   /** Lands a flight with what Redis has, if that will do. */
   const landShared = (key: string, flight: Flight<Value>, entry: SharedEntry | undefined, mayBeStale: boolean) => {
     if (entry === undefined) return "no";
     const value = decode(schema, entry.payload);
-    const isStale = clock.now() >= entry.freshUntilMs;
-    // Bytes of another version of the message are loaded anew.
     if (value === undefined && entry.payload !== undefined) return "no";
-    if (isStale && (!mayBeStale || clock.now() >= entry.freshUntilMs + usableMs(value))) return "no";
+    const held = heldOf(value, entry.freshUntilMs, entry.payload?.length ?? 0);
+    const isStale = clock.now() >= held.freshUntilMs;
+    if (isStale && (!mayBeStale || clock.now() >= held.usableUntilMs)) return "no";
     count.hit("shared", isStale);
-    land(key, flight, value, entry.freshUntilMs);
+    land(key, flight, held);
     return isStale ? "stale" : "fresh";
   };
 
   const loadMissing = async (
-    missing: Flights<Value>,
+    missing: Started<Value>,
     tickets: ReadonlyMap<string, Ticket>,
     load: Load<Value>,
   ): Promise<void> => {
@@ -141,20 +124,21 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
     const toStore: StoredEntry[] = [];
     for (const [key, flight] of missing) {
       const value = loaded.get(key);
+      const payload = value && toBinary(schema, value);
       const lifeMs = (value === undefined ? negativeTtlMs : ttlMs) * (1 - random() / 10);
+      const held = heldOf(value, nowMs + lifeMs, payload?.length ?? 0);
       const ticket = tickets.get(key);
-      if (ticket !== undefined && flight.isValid) {
-        const payload = value === undefined ? undefined : toBinary(schema, value);
-        const entry = { payload, freshUntilMs: nowMs + lifeMs };
-        toStore.push({ ticket, entry, ttlMs: lifeMs + usableMs(value) });
+      if (ticket !== undefined && flight.isValid()) {
+        const entry = { payload, freshUntilMs: held.freshUntilMs };
+        toStore.push({ ticket, entry, ttlMs: held.usableUntilMs - nowMs });
       }
-      land(key, flight, value, nowMs + lifeMs);
+      land(key, flight, held);
     }
     shared?.store(toStore);
   };
 
   /** Lands started flights: out of Redis, or by loading. Answers with the keys that have been given a stale value. */
-  const bring = async (started: Flights<Value>, load: Load<Value>, mayBeStale: boolean): Promise<string[]> => {
+  const bring = async (started: Started<Value>, load: Load<Value>, mayBeStale: boolean): Promise<string[]> => {
     const answers = await shared?.find([...started.keys()]);
     const tickets = new Map<string, Ticket>();
     const missing = new Map<string, Flight<Value>>();
@@ -171,23 +155,19 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
   };
 
   /** Starts to get values in the background, whatever becomes of who asked for them, but within loadTimeoutMs. */
-  const fly = (keys: readonly string[], load: Load<Value>, mayBeStale: boolean): Flights<Value> => {
-    const started = takeOff(keys);
+  const fly = (keys: readonly string[], load: Load<Value>, mayBeStale: boolean): Started<Value> => {
+    const started = new Map(keys.map((key) => [key, flights.start(key)]));
     const bound = { limitMs: loadTimeoutMs, onLimit: () => deadlineExceeded(loadTimeoutMs), onAbandon: () => {} };
     runDetached({ timeoutMs: loadTimeoutMs }, () => bounded(bound, () => bring(started, load, mayBeStale))).then(
       (stale) => refresh(stale, load),
       (error: unknown) => {
-        for (const [key, flight] of started) {
-          flight.isValid = false;
-          if (flights.get(key) === flight) flights.delete(key);
-          flight.reject(error);
-        }
+        for (const flight of started.values()) flight.fail(error);
       },
     );
     return started;
   };
   const refresh = (keys: readonly string[], load: Load<Value>): void => {
-    const idle = keys.filter((key) => !flights.has(key));
+    const idle = keys.filter((key) => flights.get(key) === undefined);
     if (idle.length > 0) fly(idle, load, false);
   };
 
@@ -198,11 +178,11 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
     const toRefresh: string[] = [];
     const nowMs = clock.now();
     for (const key of new Set(keys)) {
-      const entry = isLocalTrusted() ? local.get(key) : undefined;
-      if (entry !== undefined && nowMs < entry.expiresAtMs) {
-        const isStale = nowMs >= entry.freshUntilMs;
+      const held = local.find(key);
+      if (held !== undefined) {
+        const isStale = nowMs >= held.freshUntilMs;
         count.hit("local", isStale);
-        if (entry.value !== undefined) values.set(key, entry.value);
+        if (held.value !== undefined) values.set(key, held.value);
         if (isStale) toRefresh.push(key);
         continue;
       }
@@ -225,16 +205,14 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
     return values;
   };
 
-  const drop = (keys: Iterable<string>): void => {
+  const drop = (keys: readonly string[]): void => {
     for (const key of keys) {
-      local.delete(key);
-      const flight = flights.get(key);
-      if (flight) flight.isValid = false;
-      flights.delete(key);
+      local.drop(key);
+      flights.overtake(key);
     }
   };
   const forgetLocal = (): void => {
-    drop([...flights.keys()]);
+    flights.overtakeAll();
     local.clear();
   };
 
@@ -262,13 +240,11 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
       forgetLocal();
     },
     forgetLocal,
-    trustLocalWhile(condition) {
-      isLocalTrusted = condition;
-    },
+    trustLocalWhile: local.trustWhile,
   };
 }
 
-/** Undefined also if the bytes are no such message: then they are of another version, and loaded anew. */
+/** Undefined also if the bytes are no such message: somebody else has written there. */
 function decode<Desc extends DescMessage>(
   schema: Desc,
   payload: Uint8Array | undefined,

@@ -7,15 +7,15 @@ export interface SharedEntry {
 
 const colon = 0x3a;
 
-/** "V" (a value) or "N" (there is none), the cache's epoch, when it ceases to be fresh, the value: `V<epoch>:<ms>:<bytes>`. */
-export function encodeEntry({ payload, freshUntilMs }: SharedEntry, epoch: string): Buffer {
-  const head = Buffer.from(`${payload === undefined ? "N" : "V"}${epoch}:${Math.round(freshUntilMs)}:`);
+/** "V" (a value) or "N" (there is none), the mark, when it ceases to be fresh, the value: `V<mark>:<ms>:<bytes>`. */
+export function encodeEntry({ payload, freshUntilMs }: SharedEntry, mark: string): Buffer {
+  const head = Buffer.from(`${payload === undefined ? "N" : "V"}${mark}:${Math.round(freshUntilMs)}:`);
   return payload === undefined ? head : Buffer.concat([head, payload]);
 }
 
-/** Undefined if it is no entry of this epoch. */
-export function readEntry(raw: Buffer, epoch: string): SharedEntry | undefined {
-  const start = 2 + epoch.length;
+/** Undefined if it is no entry of this mark. */
+export function readEntry(raw: Buffer, mark: string): SharedEntry | undefined {
+  const start = 2 + mark.length;
   const end = raw.indexOf(colon, start);
   const freshUntilMs = Number(raw.toString("latin1", start, end));
   if (end < 0 || !Number.isFinite(freshUntilMs)) return undefined;

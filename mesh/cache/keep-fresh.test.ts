@@ -36,7 +36,7 @@ function startProcess() {
     reads += 1;
     return create(Happened, { text: row });
   };
-  return { redis, broadcast, text: async () => (await cache.get("a", load))?.text };
+  return { redis, broadcast, cache, text: async () => (await cache.get("a", load))?.text };
 }
 
 test("a change is seen in every process within a second, whatever is away", async () => {
@@ -80,4 +80,35 @@ test("while the broker is away a process's memory is not used: what another remo
   await world.nats.stop();
   await world.nats.start();
   await eventually(() => second.broadcast.isCurrent());
+});
+
+test("what a process held before the broker went away is not believed when it is back: an event may be still on its way", async () => {
+  row = "5";
+  const [writer, reader] = [startProcess(), startProcess()];
+  await eventually(() => [writer, reader].every(({ redis, broadcast }) => redis.isReady() && broadcast.isCurrent()));
+  await writer.cache.invalidate(["a"]);
+  await eventually(async () => (await reader.text()) === "5");
+  world.nats.kill("SIGKILL");
+  await eventually(() => !reader.broadcast.isCurrent());
+  row = "6";
+  await writer.cache.invalidate(["a"]);
+  await world.nats.stop();
+  await world.nats.start();
+  await eventually(() => reader.broadcast.isCurrent());
+  expect(await reader.text()).toBe("6");
+});
+
+test("a process hears of a change though it still waits for Redis to remove another", async () => {
+  const heard: string[] = [];
+  const handlers = [
+    onRepeatableEvent(Happened, ({ text }) => {
+      heard.push(text);
+      return new Promise<void>(() => {});
+    }),
+  ];
+  const { telemetry } = world;
+  const broadcast = resources.use(keepFresh({ broker: world.newBroker(), telemetry, caches: [], handlers }));
+  await eventually(() => broadcast.isCurrent());
+  for (const text of ["x", "y"]) publisher.publish(Happened, { thingId: "b", text });
+  await eventually(() => heard.length === 2);
 });

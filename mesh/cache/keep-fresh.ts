@@ -16,13 +16,20 @@ export interface KeepFreshOptions {
 
 /**
  * Invalidates caches by the domain events that tell of changes, in this process as in every other. While the broker is away, and until
- * what happened meanwhile has been heard, this process's own memory is not used; when something may have been missed, it is forgotten.
+ * what happened meanwhile has been heard, this process's own memory is not used; and what it held before is forgotten, since of what has
+ * changed meanwhile Redis and the database may know earlier than the events, which wait for their own way back to the broker.
  */
 export function keepFresh({ broker, telemetry, caches, handlers }: KeepFreshOptions): Broadcast {
-  const onGap = () => {
+  const onListen = () => {
     for (const cache of caches) cache.forgetLocal();
   };
-  const broadcast = startBroadcast({ broker, telemetry, handlers, onGap });
+  const broadcast = startBroadcast({ broker, telemetry, handlers: handlers.map(unawaited), onListen });
   for (const cache of caches) cache.trustLocalWhile(broadcast.isCurrent);
   return broadcast;
+
+  /** Memory is clean as soon as the handler is called, Redis later: a slow one must not keep the next event from being heard. */
+  function unawaited(handler: RepeatableHandler): RepeatableHandler {
+    const failed = (error: unknown) => telemetry.logger.warn("a change could not be forgotten", { error });
+    return { ...handler, handle: (event) => void Promise.resolve(handler.handle(event)).catch(failed) };
+  }
 }

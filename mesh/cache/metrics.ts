@@ -1,4 +1,5 @@
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { SharedOperation } from "./shared-tier.ts";
 
 /** What a cache counts. */
 export interface CacheMetrics {
@@ -7,25 +8,29 @@ export interface CacheMetrics {
   /** Somebody waits for a load that another has begun. */
   waited(): void;
   invalidated(count: number): void;
+  /** Redis did not do something. */
+  sharedFailed(operation: SharedOperation): undefined;
   load<T>(fn: () => Promise<T>): Promise<T>;
 }
 
 export function measureCache(
   { meter }: Telemetry,
   cache: string,
-  gauges: { readonly entries: () => number; readonly pending: () => number },
+  gauges: { readonly entries: () => number; readonly bytes: () => number; readonly pending: () => number },
 ): CacheMetrics {
   const hits = meter.createCounter("weft.cache.hits", { description: "Values found, by tier" });
   const misses = meter.createCounter("weft.cache.misses", { description: "Values that no tier had" });
   const waits = meter.createCounter("weft.cache.waits", { description: "Callers that waited for another's load" });
   const loads = meter.createCounter("weft.cache.loads", { description: "Loads, of one or many values" });
   const invalidations = meter.createCounter("weft.cache.invalidations", { description: "Values forgotten" });
-  meter
-    .createObservableGauge("weft.cache.entries", { description: "Values that the process holds" })
-    .addCallback((result) => result.observe(gauges.entries(), { cache }));
-  meter
-    .createObservableGauge("weft.cache.pending_invalidations", { description: "Removals that wait for Redis" })
-    .addCallback((result) => result.observe(gauges.pending(), { cache }));
+  const failures = meter.createCounter("weft.cache.shared_failures", { description: "What Redis did not do" });
+  const gauge = (what: keyof typeof gauges, named: string, description: string) =>
+    meter
+      .createObservableGauge(`weft.cache.${named}`, { description })
+      .addCallback((result) => result.observe(gauges[what](), { cache }));
+  gauge("entries", "entries", "Values that the process holds");
+  gauge("bytes", "bytes", "Their length, encoded, with their keys'");
+  gauge("pending", "pending_invalidations", "Removals that wait for Redis");
   const attributes = {
     local: { cache, tier: "local", stale: false },
     shared: { cache, tier: "shared", stale: false },
@@ -35,6 +40,7 @@ export function measureCache(
     missed: (count) => misses.add(count, { cache }),
     waited: () => waits.add(1, { cache }),
     invalidated: (count) => invalidations.add(count, { cache }),
+    sharedFailed: (operation) => void failures.add(1, { cache, operation }),
     async load(fn) {
       try {
         const result = await fn();

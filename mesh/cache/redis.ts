@@ -24,6 +24,11 @@ export interface RedisOptions {
 export interface RedisConnection extends AsyncDisposable {
   isReady(): boolean;
   /**
+   * Names the server process that answers: another one after a restart or a failover, which may hold what this one has removed or lack
+   * what it has stored. Undefined while it is away, "unknown" if it may not be asked (INFO).
+   */
+  serverId(): string | undefined;
+  /**
    * Runs commands under a name ("cart.read": span if the caller is traced, duration always). No command is ever sent twice.
    *
    * @throws ConnectError UNAVAILABLE `REDIS_UNAVAILABLE`, at once or after commandTimeoutMs, when Redis is away, frozen or full;
@@ -65,16 +70,29 @@ export function createRedis(options: RedisOptions): RedisConnection {
   let inFlight = 0;
   let timeoutsInARow = 0;
   let disposed = false;
+  let serverId: string | undefined;
+  const readyListeners: (() => void)[] = [];
   // Without a listener an "error" event would end the process.
   client.on("error", (error) => disposed || log.failed(error));
-  client.on("ready", () => {
+  client.on("ready", async () => {
     timeoutsInARow = 0;
+    try {
+      serverId = await identify(client);
+    } catch {
+      // Who cannot say who he is within the time of a command is no more ready than who cannot be reached.
+      if (client.status === "ready") client.disconnect(true);
+      return;
+    }
     log.worked();
+    for (const listener of readyListeners) listener();
   });
+  client.on("close", () => {
+    serverId = undefined;
+  });
+  const isReady = () => client.status === "ready" && serverId !== undefined;
 
   const gauge = telemetry.meter.createObservableGauge("weft.redis.connected", { description: "1 while Redis answers" });
-  const observe: Parameters<typeof gauge.addCallback>[0] = (result) =>
-    result.observe(client.status === "ready" ? 1 : 0);
+  const observe: Parameters<typeof gauge.addCallback>[0] = (result) => result.observe(isReady() ? 1 : 0);
   gauge.addCallback(observe);
 
   const send = async <T>(name: string, fn: (commands: Redis) => Promise<T>): Promise<T> => {
@@ -98,8 +116,9 @@ export function createRedis(options: RedisOptions): RedisConnection {
   };
 
   return {
-    isReady: () => client.status === "ready",
-    onReady: (fn) => void client.on("ready", fn),
+    isReady,
+    serverId: () => serverId,
+    onReady: (fn) => void readyListeners.push(fn),
     async run(name, fn) {
       const attributes: Record<string, string> = { "db.system.name": "redis", "db.operation.name": name };
       const startedMs = clock.monotonic();
@@ -119,6 +138,15 @@ export function createRedis(options: RedisOptions): RedisConnection {
       client.disconnect();
     },
   };
+}
+
+/** @throws Error if the connection is gone or does not answer */
+async function identify(client: Redis): Promise<string> {
+  const info = await client.info("server").catch((error: unknown) => {
+    if (isAway(error)) throw error;
+    return "";
+  });
+  return /^run_id:(\w+)/m.exec(info)?.[1] ?? "unknown";
 }
 
 function isAway(error: unknown): boolean {

@@ -19,6 +19,8 @@ export interface BroadcastOptions {
    * was too long to catch up with. What is known only from events is to be forgotten.
    */
   readonly onGap?: () => void;
+  /** Called whenever listening begins, or begins again after a break, before `isCurrent` says so. */
+  readonly onListen?: () => void;
   readonly random?: Random;
 }
 
@@ -43,7 +45,7 @@ const inactiveMs = 30_000;
  * broken connection where it was. A handler that fails is logged and passed over: nothing is delivered again.
  */
 export function startBroadcast(options: BroadcastOptions): Broadcast {
-  const { broker, telemetry, onGap = () => {}, random = Math.random } = options;
+  const { broker, telemetry, onGap = () => {}, onListen = () => {}, random = Math.random } = options;
   const { logger, meter } = telemetry;
   const handlers = bySubject(options.handlers);
   const filter = commonSubject([...handlers.keys()]);
@@ -94,6 +96,7 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
       lastSequence = info.delivered.stream_seq;
       onGap();
     }
+    onListen();
     behind = info.num_pending;
     return info;
   };

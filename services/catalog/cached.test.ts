@@ -25,13 +25,7 @@ beforeAll(async () => {
     const cache = name === "uncached" ? { PRODUCT_CACHE_TTL_MS: "0" } : {};
     resources.use(await start(loadConfig({ ...mesh.env(name), MYSQL_URL: url, ...cache })));
   }
-  const telemetry = createTelemetry({ service: "test", logLevel: "error" });
-  await using database = createDatabase({ url, telemetry });
-  const product = { name: "Thing", description: "", category: "things", currencyCode: "EUR", minorUnits: 1_000n };
-  await seedProducts(
-    database,
-    skus.map((sku) => ({ ...product, sku })),
-  );
+  await addProducts(skus, "things");
   catalogs = {
     catalog: await mesh.client(CatalogService, "catalog"),
     catalog2: await mesh.client(CatalogService, "catalog2"),
@@ -40,12 +34,22 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** How many statements a process has sent that read products. */
+async function addProducts(added: readonly string[], category: string): Promise<void> {
+  const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+  await using database = createDatabase({ url: mesh.database("catalog").url, telemetry });
+  const product = { name: "Thing", description: "", category, currencyCode: "EUR", minorUnits: 1_000n };
+  await seedProducts(
+    database,
+    added.map((sku) => ({ ...product, sku })),
+  );
+}
+
+/** How many statements a process has sent that read products and categories. */
 async function databaseReads(name: (typeof names)[number]): Promise<number> {
   const text = await (await fetch(`http://${mesh.env(name).WEFT_METRICS_ADDR}/metrics`)).text();
   const lines = text
     .split("\n")
-    .filter((line) => /^db_client_operation_duration\w*_count\{.*catalog\.(find|list)Prod/.test(line));
+    .filter((line) => /^db_client_operation_duration\w*_count\{.*catalog\.(find|list|search)(Prod|Cat)/.test(line));
   return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
@@ -79,6 +83,32 @@ test("almost no read reaches the database, and answers are the same", async () =
   expect(await catalogs.catalog.listProducts({})).toEqual(await catalogs.uncached.listProducts({}));
 });
 
+test("searches and categories reach the database once, and answers are the same", async () => {
+  const searches = ["thing", "THING!", "nothing", "", "thing others"].map((text) => ({
+    query: `${text}.`,
+    pageSize: 7,
+  }));
+  const answers = (catalog: Catalog) =>
+    Promise.all([...searches.map((search) => catalog.searchProducts(search)), catalog.listCategories({})]);
+  const uncached = await answers(catalogs.uncached);
+  expect(await answers(catalogs.catalog)).toEqual(uncached);
+  // The products of the first answers may not have been in the cache.
+  expect(await answers(catalogs.catalog)).toEqual(uncached);
+  const before = await databaseReads("catalog");
+  expect(await answers(catalogs.catalog)).toEqual(uncached);
+  expect(await databaseReads("catalog")).toBe(before);
+});
+
+test("what is asked for fresh is read from the database, whatever is cached", async () => {
+  const { catalog } = catalogs;
+  await priceOf(catalog, "SKU-09");
+  const before = await databaseReads("catalog");
+  await catalog.batchGetProducts({ skus: ["SKU-09"] });
+  expect(await databaseReads("catalog")).toBe(before);
+  await catalog.batchGetProducts({ skus: ["SKU-09"], fresh: true });
+  expect(await databaseReads("catalog")).toBe(before + 1);
+});
+
 test("a new price is in the next answer of who changed it, and in every process within a second, pages included", async () => {
   const { catalog, catalog2 } = catalogs;
   for (const each of [catalog, catalog2])
@@ -93,18 +123,35 @@ test("a new price is in the next answer of who changed it, and in every process 
     .toEqual([1_500n, 1_500n]);
 });
 
-test("a product that moves to another category leaves the pages of the old one", async () => {
+test("a product that gets other texts is on other lists: of who changed it at once, of all within a second", async () => {
   const { catalog, catalog2 } = catalogs;
-  const inCategory = async (each: Catalog, category: string) =>
-    (await each.listProducts({ category, pageSize: 100 })).products.some(({ sku }) => sku === "SKU-07");
-  expect([await inCategory(catalog2, "things"), await inCategory(catalog2, "moved")]).toEqual([true, false]);
-  await catalog.updateProduct({ sku: "SKU-07", category: "moved" });
-  await expect
-    .poll(async () => [await inCategory(catalog2, "things"), await inCategory(catalog2, "moved")], {
-      timeout: 2_000,
-      interval: 20,
-    })
-    .toEqual([false, true]);
+  /** What the lists of a process say of SKU-07. */
+  const lists = async (each: Catalog) => {
+    const has = ({ products }: { products: { sku: string }[] }) => products.some(({ sku }) => sku === "SKU-07");
+    const { categories } = await each.listCategories({});
+    return {
+      things: has(await each.listProducts({ category: "things", pageSize: 100 })),
+      moved: has(await each.listProducts({ category: "moved", pageSize: 100 })),
+      found: has(await each.searchProducts({ query: "renamed" })),
+      counts: categories.map(({ name, productCount }) => `${name} ${productCount}`),
+    };
+  };
+  const before = { things: true, moved: false, found: false, counts: ["things 60"] };
+  const after = { things: false, moved: true, found: true, counts: ["moved 1", "things 59"] };
+  expect([await lists(catalog), await lists(catalog2)]).toEqual([before, before]);
+  await catalog.updateProduct({ sku: "SKU-07", category: "moved", name: "Renamed" });
+  expect(await lists(catalog)).toEqual(after);
+  await expect.poll(() => lists(catalog2), { timeout: 1_000, interval: 20 }).toEqual(after);
+});
+
+test("a page does not end early because of a product that was asked for before it was there", async () => {
+  const { catalog } = catalogs;
+  const list = () => catalog.listProducts({ category: "late", pageSize: 2 });
+  await expect(catalog.getProduct({ sku: "LATE-1" })).rejects.toThrow(/not_found/);
+  await addProducts(["LATE-0", "LATE-1", "LATE-2"], "late");
+  const first = await list();
+  expect(first.products.map(({ sku }) => sku)).toEqual(["LATE-0", "LATE-1"]);
+  expect(await list()).toEqual(first);
 });
 
 test("many changes of one price, from both processes: none is refused because of what was cached", async () => {

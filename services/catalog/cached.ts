@@ -3,6 +3,8 @@ import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Cache, createCache, type RedisConnection } from "@weft/mesh/cache";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import {
+  type ListCategoriesResponse,
+  ListCategoriesResponseSchema,
   type ListProductsResponse,
   ListProductsResponseSchema,
   type Product as ProductMessage,
@@ -17,11 +19,14 @@ export interface ProductCaches {
   readonly products: Cache<ProductMessage>;
   /** The SKUs of list pages: a page's products are cached one by one, so that a new price is in every page at once. */
   readonly pages: Cache<ListProductsResponse>;
+  /** The SKUs of pages of searches, apart from those that everybody wants: there are as many searches as people think of. */
+  readonly searches: Cache<ListProductsResponse>;
+  readonly categories: Cache<ListCategoriesResponse>;
 }
 
-/** A page goes sooner than a product: of products that are added no event tells. */
-const pageTtlMs = 10_000;
-const pagesMax = 2_000;
+/** A list goes sooner than a product: of products that are added no event tells. */
+const listTtlMs = 10_000;
+const listsMax = 2_000;
 /** The same for a product that was asked for before it was there. */
 const negativeTtlMs = 1_000;
 
@@ -33,25 +38,62 @@ export interface ProductCachesOptions {
 
 export function createProductCaches({ redis, telemetry, ttlMs }: ProductCachesOptions): ProductCaches {
   const shared = { redis, telemetry, negativeTtlMs };
+  const list = { ...shared, ttlMs: Math.min(ttlMs, listTtlMs), staleMs: 0, entriesMax: listsMax };
   return {
     products: createCache({ ...shared, name: "catalog.product", schema: ProductSchema, ttlMs }),
-    pages: createCache({
-      ...{ ...shared, name: "catalog.page", schema: ListProductsResponseSchema },
-      ...{ ttlMs: Math.min(ttlMs, pageTtlMs), staleMs: 0, entriesMax: pagesMax },
-    }),
+    pages: createCache({ ...list, name: "catalog.page", schema: ListProductsResponseSchema }),
+    searches: createCache({ ...list, name: "catalog.search", schema: ListProductsResponseSchema }),
+    categories: createCache({ ...list, name: "catalog.categories", schema: ListCategoriesResponseSchema }),
   };
 }
 
-/** Reads through the caches. For answers, not for decisions: a change reads the store. */
-export function createCachedReads(store: ProductReads, { products, pages }: ProductCaches): ProductReads {
+/** A product has a new price. Lists hold none. */
+export async function forgetPrice({ products }: ProductCaches, sku: string): Promise<void> {
+  await products.invalidate([sku]);
+}
+
+/**
+ * Texts or category of a product have changed. It may be on other pages now, of whatever category it was in before and whatever words it
+ * had; so lists are not removed one by one but all, by a new epoch.
+ */
+export async function forgetTexts({ products, ...lists }: ProductCaches, sku: string): Promise<void> {
+  await Promise.all([products.invalidate([sku]), ...Object.values(lists).map((list) => list.invalidateAll())]);
+}
+
+/** A product was that and is this: what nobody will hear of before an event tells, this process knows now. */
+export async function forgetChange(caches: ProductCaches, before: Product, after: Product): Promise<void> {
+  const texts = ({ name, description, category }: Product) => JSON.stringify([name, description, category]);
+  await (texts(before) === texts(after) ? forgetPrice(caches, after.sku) : forgetTexts(caches, after.sku));
+}
+
+/** Reads through the caches. For answers, not for decisions: those read the store. */
+export function createCachedReads(store: ProductReads, caches: ProductCaches): ProductReads {
   const findProducts: ProductReads["findProducts"] = async (skus) => {
-    const found = await products.getMany(skus, async (missing) => {
-      // The database compares with padding: to it "A " is "A".
+    const found = await caches.products.getMany(skus, async (missing) => {
       const loaded = await store.findProducts(missing);
       return new Map(loaded.map((product) => [product.sku, toMessage(product)]));
     });
     return [...found.values()].map(toProduct);
   };
+
+  /** A list of products whose SKUs are cached under a key. */
+  const findList = async (
+    lists: Cache<ListProductsResponse>,
+    key: string,
+    read: () => Promise<Product[]>,
+  ): Promise<Product[]> => {
+    let whole: Product[] | undefined;
+    const list = await lists.get(key, async () => {
+      whole = await read();
+      return whole.length === 0 ? undefined : toSkus(whole);
+    });
+    if (whole !== undefined) return whole;
+    const skus = list?.products.map(({ sku }) => sku) ?? [];
+    const bySku = new Map((await findProducts(skus)).map((product) => [product.sku, product]));
+    // A list that lacks one would look like the last page.
+    return bySku.size < skus.length ? await read() : skus.flatMap((sku) => bySku.get(sku) ?? []);
+  };
+
   return {
     findProducts,
 
@@ -59,21 +101,27 @@ export function createCachedReads(store: ProductReads, { products, pages }: Prod
       return (await findProducts([sku]))[0];
     },
 
-    async listProducts(query) {
+    listProducts(query) {
       const { category = "", after = "", limit } = query;
-      let read: Product[] | undefined;
-      const page = await pages.get(`${category}/${limit}/${after}`, async () => {
-        read = await store.listProducts(query);
-        return read.length === 0
-          ? undefined
-          : create(ListProductsResponseSchema, { products: read.map(({ sku }) => ({ sku })) });
-      });
-      if (read !== undefined) return read;
-      const skus = page?.products.map(({ sku }) => sku) ?? [];
-      const bySku = new Map((await findProducts(skus)).map((product) => [product.sku, product]));
-      return skus.flatMap((sku) => bySku.get(sku) ?? []);
+      return findList(caches.pages, `${limit}/${category}/${after}`, () => store.listProducts(query));
+    },
+
+    searchProducts(words, offset, limit) {
+      const key = `${limit}/${offset}/${words.join(" ")}`;
+      return findList(caches.searches, key, () => store.searchProducts(words, offset, limit));
+    },
+
+    async listCategories(limit) {
+      const found = await caches.categories.get(String(limit), async () =>
+        create(ListCategoriesResponseSchema, { categories: await store.listCategories(limit) }),
+      );
+      return (found?.categories ?? []).map(({ name, productCount }) => ({ name, productCount }));
     },
   };
+}
+
+function toSkus(products: readonly Product[]): ListProductsResponse {
+  return create(ListProductsResponseSchema, { products: products.map(({ sku }) => ({ sku })) });
 }
 
 function toMessage({ updatedAt, ...product }: Product): ProductMessage {

@@ -1,6 +1,6 @@
 import { type Outbox, onRepeatableEvent, type RepeatableHandler } from "@weft/mesh/events";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
-import type { ProductCaches } from "./cached.ts";
+import { forgetPrice, forgetTexts, type ProductCaches } from "./cached.ts";
 import type { CatalogEvents } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
@@ -17,12 +17,9 @@ export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEven
 }
 
 /** Every process of the catalog's hears what any of them has changed. */
-export function cacheHandlers({ products, pages }: ProductCaches): RepeatableHandler[] {
+export function cacheHandlers(caches: ProductCaches): RepeatableHandler[] {
   return [
-    onRepeatableEvent(PriceChangedSchema, ({ sku }) => products.invalidate([sku])),
-    onRepeatableEvent(ProductUpdatedSchema, async ({ sku }) => {
-      // It may have come into another category, and so onto other pages.
-      await Promise.all([products.invalidate([sku]), pages.invalidateAll()]);
-    }),
+    onRepeatableEvent(PriceChangedSchema, ({ sku }) => forgetPrice(caches, sku)),
+    onRepeatableEvent(ProductUpdatedSchema, ({ sku }) => forgetTexts(caches, sku)),
   ];
 }

@@ -1,18 +1,26 @@
 import { createRedis, keepFresh } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, migrate } from "@weft/mesh/data";
-import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
+import { type Broker, createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
-import { createTelemetry } from "@weft/mesh/telemetry";
+import { createTelemetry, type Telemetry } from "@weft/mesh/telemetry";
 import { file_shop_catalog_v1_events } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { createCachedReads, createProductCaches } from "./cached.ts";
+import { createCachedReads, createProductCaches, forgetChange } from "./cached.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { cacheHandlers, createCatalogEvents } from "./events.ts";
 import { catalogRoutes } from "./rpc.ts";
 import { createProductStore } from "./store.ts";
+import type { CatalogDeps, ProductStore } from "./usecases.ts";
 
 const service = "catalog";
+
+interface Opened {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly broker: Broker;
+  readonly resources: AsyncDisposableStack;
+}
 
 /** Starts the catalog service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
@@ -27,20 +35,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
   const products = createProductStore(database);
-  const isCached = config.productCacheTtlMs > 0;
-  const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
-  const caches = createProductCaches({ redis, telemetry, ttlMs: config.productCacheTtlMs });
-  if (isCached) {
-    const handlers = cacheHandlers(caches);
-    resources.use(keepFresh({ broker, telemetry, caches: [caches.products, caches.pages], handlers }));
-  }
   const routes = catalogRoutes({
     clock: systemClock,
     database,
     products,
-    reads: isCached ? createCachedReads(products, caches) : products,
     events: createCatalogEvents(outbox),
-    changed: (sku) => caches.products.invalidate([sku]),
+    ...openReads(products, { config, telemetry, broker, resources }),
   });
   resources.use(
     await serve({
@@ -53,6 +53,21 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     }),
   );
   return resources.move();
+}
+
+/** What answers are read from, and what is done with it when a product changes. */
+function openReads(
+  products: ProductStore,
+  { config, telemetry, broker, resources }: Opened,
+): Pick<CatalogDeps, "reads" | "changed"> {
+  if (config.productCacheTtlMs === 0) return { reads: products, changed: async () => {} };
+  const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
+  const caches = createProductCaches({ redis, telemetry, ttlMs: config.productCacheTtlMs });
+  resources.use(keepFresh({ broker, telemetry, caches: Object.values(caches), handlers: cacheHandlers(caches) }));
+  return {
+    reads: createCachedReads(products, caches),
+    changed: (before, after) => forgetChange(caches, before, after),
+  };
 }
 
 if (import.meta.main) await runMain(service, loadConfig, start);

@@ -27,8 +27,8 @@ export function catalogRoutes(deps: CatalogDeps): (router: ConnectRouter) => voi
       return { product: toProto(await getProduct(deps, sku)) };
     },
 
-    async batchGetProducts({ skus }) {
-      const { products, missingSkus } = await batchGetProducts(deps, skus);
+    async batchGetProducts({ skus, fresh }) {
+      const { products, missingSkus } = await batchGetProducts(deps, { skus, fresh });
       return { products: products.map(toProto), missingSkus };
     },
 

@@ -184,11 +184,21 @@ describe("listProducts()", () => {
   });
 });
 
-test("batchGetProducts() keeps the order asked for and names what does not exist", async () => {
-  const { deps } = catalogOf([product("A"), product("B")]);
-  const { products, missingSkus } = await batchGetProducts(deps, ["B", "X", "A", "A "]);
-  expect([products.map((p) => p.sku), missingSkus]).toEqual([
-    ["B", "A"],
-    ["X", "A "],
-  ]);
+describe("batchGetProducts()", () => {
+  test("keeps the order asked for and names what does not exist", async () => {
+    const { deps } = catalogOf([product("A"), product("B")]);
+    const { products, missingSkus } = await batchGetProducts(deps, { skus: ["B", "X", "A", "A "], fresh: false });
+    expect([products.map((p) => p.sku), missingSkus]).toEqual([
+      ["B", "A"],
+      ["X", "A "],
+    ]);
+  });
+
+  test("reads what was kept a moment ago, unless it is to be fresh", async () => {
+    const { deps } = catalogOf([product("A", 700n)]);
+    const kept = { ...deps, reads: catalogOf([product("A", 500n)]).deps.reads };
+    const price = async (fresh: boolean) =>
+      (await batchGetProducts(kept, { skus: ["A"], fresh })).products[0]?.price.minorUnits;
+    expect([await price(false), await price(true)]).toEqual([500n, 700n]);
+  });
 });

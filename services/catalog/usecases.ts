@@ -26,14 +26,14 @@ export interface ProductReads {
   findProducts(skus: readonly string[]): Promise<Product[]>;
   /** The first `limit` products, of one category or all, whose SKU comes after that one, by SKU. */
   listProducts(query: { category?: string | undefined; after?: string | undefined; limit: number }): Promise<Product[]>;
-}
-
-/** Products as they are stored. */
-export interface ProductStore extends ProductReads {
   /** Products that hold at least one of the words, the best match first, those that match as well by SKU. */
   searchProducts(words: readonly string[], offset: number, limit: number): Promise<Product[]>;
   /** Categories that have products, by name. */
   listCategories(limit: number): Promise<Category[]>;
+}
+
+/** Products as they are stored. */
+export interface ProductStore extends ProductReads {
   /** Stores what has changed unless the product no longer has the version before; says whether it did. */
   saveProduct(tx: Transaction, before: Product, after: Product): Promise<boolean>;
 }
@@ -52,7 +52,7 @@ export interface CatalogDeps {
   reads: ProductReads;
   events: CatalogEvents;
   /** A product has changed, and that is committed: what is read after this is the new. Never throws. */
-  changed: (sku: string) => Promise<void>;
+  changed: (before: Product, after: Product) => Promise<void>;
 }
 
 /** One product. NOT_FOUND if there is none with that SKU. */
@@ -62,12 +62,13 @@ export async function getProduct({ reads }: Pick<CatalogDeps, "reads">, sku: str
   return product;
 }
 
-/** Several products, in the order asked for, and the SKUs that there is no product for. */
+/** Several products, in the order asked for, and the SKUs that there is no product for; `fresh`: as they are stored now. */
 export async function batchGetProducts(
-  { reads }: Pick<CatalogDeps, "reads">,
-  skus: readonly string[],
+  { reads, products }: Pick<CatalogDeps, "reads" | "products">,
+  { skus, fresh }: { skus: readonly string[]; fresh: boolean },
 ): Promise<{ products: Product[]; missingSkus: string[] }> {
-  const bySku = new Map((await reads.findProducts(skus)).map((product) => [product.sku, product]));
+  const found = await (fresh ? products : reads).findProducts(skus);
+  const bySku = new Map(found.map((product) => [product.sku, product]));
   return {
     products: skus.flatMap((sku) => bySku.get(sku) ?? []),
     missingSkus: skus.filter((sku) => !bySku.has(sku)),
@@ -93,13 +94,13 @@ export async function listProducts(
  * one. A query without words finds nothing. A page size of 0 means 20.
  */
 export async function searchProducts(
-  { products }: Pick<CatalogDeps, "products">,
+  { reads }: Pick<CatalogDeps, "reads">,
   { query, pageSize, from }: { query: string; pageSize: number; from: SearchPosition },
 ): Promise<{ products: Product[]; next?: SearchPosition | undefined }> {
   const words = searchWords(query);
   if (words.length === 0) return { products: [] };
   const size = pageSize || pageSizeDefault;
-  const found = await products.searchProducts(words, from.offset, size + 1);
+  const found = await reads.searchProducts(words, from.offset, size + 1);
   const isMore = found.length > size && from.page + 1 < searchPagesMax;
   return {
     products: found.slice(0, size),
@@ -108,11 +109,8 @@ export async function searchProducts(
 }
 
 /** The categories that have products, by name. A page size of 0 means 100. */
-export async function listCategories(
-  { products }: Pick<CatalogDeps, "products">,
-  pageSize: number,
-): Promise<Category[]> {
-  return await products.listCategories(pageSize || categoriesDefault);
+export async function listCategories({ reads }: Pick<CatalogDeps, "reads">, pageSize: number): Promise<Category[]> {
+  return await reads.listCategories(pageSize || categoriesDefault);
 }
 
 /**
@@ -161,7 +159,7 @@ async function change(
       return true;
     });
     if (!saved) continue;
-    await deps.changed(sku);
+    await deps.changed(before, after);
     return after;
   }
   throw productContended(sku);

@@ -14,12 +14,12 @@ type Transports = Pick<Mesh, "transport">;
 /** A checkout does not wait longer for payment: the order is then kept, and asked for later. */
 export const authorizeTimeoutMs = 800;
 
-/** Prices, of the catalog's. */
+/** Prices, of the catalog's, as they are now: not what it keeps for those who only look. */
 export function createCatalog(mesh: Transports): PlaceOrderDeps["catalog"] {
   const client = createClient(CatalogService, mesh.transport("catalog"));
   return {
     async prices(skus) {
-      const { products } = await client.batchGetProducts({ skus: [...skus] });
+      const { products } = await client.batchGetProducts({ skus: [...skus], fresh: true });
       return new Map(
         products.map(({ sku, name, price }) => {
           if (price === undefined) throw rpcError(Code.Internal, `the catalog gives no price for ${sku}`);

@@ -68,14 +68,15 @@ export async function startNeighbours(): Promise<Neighbours> {
 
   await start("catalog", (router) =>
     router.service(CatalogService, {
-      async batchGetProducts({ skus }) {
+      async batchGetProducts({ skus, fresh }) {
         await neighbours.before.catalog();
         const known = skus.filter((sku) => neighbours.prices.has(sku));
         return {
           products: known.map((sku) => ({
             sku,
             name: `name of ${sku}`,
-            price: { currencyCode: "EUR", minorUnits: neighbours.prices.get(sku) ?? 0n },
+            // Who does not ask for what is stored now may get another price: here he always does.
+            price: { currencyCode: "EUR", minorUnits: (fresh && neighbours.prices.get(sku)) || 999_999n },
           })),
           missingSkus: skus.filter((sku) => !neighbours.prices.has(sku)),
         };
