@@ -11,7 +11,7 @@ import {
   ProductSchema,
 } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import type { Product } from "./domain.ts";
-import type { ProductReads } from "./usecases.ts";
+import type { ProductForgetting, ProductReads } from "./usecases.ts";
 
 /** What the catalog keeps of what it has read. */
 export interface ProductCaches {
@@ -47,23 +47,17 @@ export function createProductCaches({ redis, telemetry, ttlMs }: ProductCachesOp
   };
 }
 
-/** A product has a new price. Lists hold none. */
-export async function forgetPrice({ products }: ProductCaches, sku: string): Promise<void> {
-  await products.invalidate([sku]);
-}
+/** Forgets what a change has made old, in this process and in Redis. */
+export function createForgetting({ products, ...lists }: ProductCaches): ProductForgetting {
+  return {
+    // No list holds a price.
+    price: (sku) => products.invalidate([sku]),
 
-/**
- * Texts or category of a product have changed. It may be on other pages now, of whatever category it was in before and whatever words it
- * had; so lists are not removed one by one but all, by a new epoch.
- */
-export async function forgetTexts({ products, ...lists }: ProductCaches, sku: string): Promise<void> {
-  await Promise.all([products.invalidate([sku]), ...Object.values(lists).map((list) => list.invalidateAll())]);
-}
-
-/** A product was that and is this: what nobody will hear of before an event tells, this process knows now. */
-export async function forgetChange(caches: ProductCaches, before: Product, after: Product): Promise<void> {
-  const texts = ({ name, description, category }: Product) => JSON.stringify([name, description, category]);
-  await (texts(before) === texts(after) ? forgetPrice(caches, after.sku) : forgetTexts(caches, after.sku));
+    // It may be on other lists now, of whatever category it was in before and whatever words it had: all go, by a new epoch.
+    async texts(sku) {
+      await Promise.all([products.invalidate([sku]), ...Object.values(lists).map((list) => list.invalidateAll())]);
+    },
+  };
 }
 
 /** Reads through the caches. For answers, not for decisions: those read the store. */

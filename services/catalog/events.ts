@@ -1,7 +1,6 @@
 import { type Outbox, onRepeatableEvent, type RepeatableHandler } from "@weft/mesh/events";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { forgetPrice, forgetTexts, type ProductCaches } from "./cached.ts";
-import type { CatalogEvents } from "./usecases.ts";
+import type { CatalogEvents, ProductForgetting } from "./usecases.ts";
 
 /** Tells the rest of the shop through the outbox, in the transaction of the change itself. */
 export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEvents {
@@ -17,9 +16,9 @@ export function createCatalogEvents(outbox: Pick<Outbox, "append">): CatalogEven
 }
 
 /** Every process of the catalog's hears what any of them has changed. */
-export function cacheHandlers(caches: ProductCaches): RepeatableHandler[] {
+export function cacheHandlers(forget: ProductForgetting): RepeatableHandler[] {
   return [
-    onRepeatableEvent(PriceChangedSchema, ({ sku }) => forgetPrice(caches, sku)),
-    onRepeatableEvent(ProductUpdatedSchema, ({ sku }) => forgetTexts(caches, sku)),
+    onRepeatableEvent(PriceChangedSchema, ({ sku }) => forget.price(sku)),
+    onRepeatableEvent(ProductUpdatedSchema, ({ sku }) => forget.texts(sku)),
   ];
 }

@@ -6,7 +6,7 @@ import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry, type Telemetry } from "@weft/mesh/telemetry";
 import { file_shop_catalog_v1_events } from "../../gen/shop/catalog/v1/events_pb.ts";
-import { createCachedReads, createProductCaches, forgetChange } from "./cached.ts";
+import { createCachedReads, createForgetting, createProductCaches } from "./cached.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { cacheHandlers, createCatalogEvents } from "./events.ts";
 import { catalogRoutes } from "./rpc.ts";
@@ -59,15 +59,14 @@ export async function start(config: Config): Promise<AsyncDisposable> {
 function openReads(
   products: ProductStore,
   { config, telemetry, broker, resources }: Opened,
-): Pick<CatalogDeps, "reads" | "changed"> {
-  if (config.productCacheTtlMs === 0) return { reads: products, changed: async () => {} };
+): Pick<CatalogDeps, "reads" | "forget"> {
+  const nothing = async () => {};
+  if (config.productCacheTtlMs === 0) return { reads: products, forget: { price: nothing, texts: nothing } };
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
   const caches = createProductCaches({ redis, telemetry, ttlMs: config.productCacheTtlMs });
-  resources.use(keepFresh({ broker, telemetry, caches: Object.values(caches), handlers: cacheHandlers(caches) }));
-  return {
-    reads: createCachedReads(products, caches),
-    changed: (before, after) => forgetChange(caches, before, after),
-  };
+  const forget = createForgetting(caches);
+  resources.use(keepFresh({ broker, telemetry, caches: Object.values(caches), handlers: cacheHandlers(forget) }));
+  return { reads: createCachedReads(products, caches), forget };
 }
 
 if (import.meta.main) await runMain(service, loadConfig, start);

@@ -23,6 +23,7 @@ function catalogOf(products: Product[], rivals = 0) {
   const bySku = new Map(products.map((p) => [p.sku, p]));
   const published: { before: Product; after: Product }[] = [];
   const told: Product[] = [];
+  const forgotten: string[] = [];
   const searched: string[] = [];
   const store: CatalogDeps["products"] = {
     findProduct: async (sku) => bySku.get(sku),
@@ -46,13 +47,16 @@ function catalogOf(products: Product[], rivals = 0) {
     database: { transaction: (_name, fn) => fn({} as Transaction) },
     products: store,
     reads: store,
-    changed: async () => {},
+    forget: {
+      price: async (sku) => void forgotten.push(`price ${sku}`),
+      texts: async (sku) => void forgotten.push(`texts ${sku}`),
+    },
     events: {
       priceChanged: async (_tx, before, after) => void published.push({ before, after }),
       productUpdated: async (_tx, after) => void told.push(after),
     },
   };
-  return { deps, bySku, published, told, searched };
+  return { deps, bySku, published, told, searched, forgotten };
 }
 
 describe("changePrice()", () => {
@@ -112,6 +116,16 @@ describe("updateProduct()", () => {
     expect((await updateProduct(deps, { sku: "A", name: "New" })).version).toBe(3n);
     expect(told.map(({ version }) => version)).toEqual([3n]);
   });
+});
+
+test.each([
+  ["a change", 800n, "New"],
+  ["what is there already, as it is when a call that was cut off is repeated", 500n, "A"],
+])("%s has what was cached forgotten", async (_, minorUnits, name) => {
+  const { deps, forgotten } = catalogOf([product("A", 500n)]);
+  await changePrice(deps, { sku: "A", price: { currencyCode: "EUR", minorUnits } });
+  await updateProduct(deps, { sku: "A", name });
+  expect(forgotten).toEqual(["price A", "texts A"]);
 });
 
 describe("searchProducts()", () => {

@@ -44,6 +44,13 @@ export interface CatalogEvents {
   productUpdated(tx: Transaction, after: Product): Promise<void>;
 }
 
+/** What is called when a change is committed: what is read after it is the new. Never throws. */
+export interface ProductForgetting {
+  price(sku: string): Promise<void>;
+  /** Texts and category, and with them the lists that it is on. */
+  texts(sku: string): Promise<void>;
+}
+
 export interface CatalogDeps {
   clock: Clock;
   database: Pick<Database, "transaction">;
@@ -51,8 +58,7 @@ export interface CatalogDeps {
   /** What answers are read from: may be from a moment ago. */
   reads: ProductReads;
   events: CatalogEvents;
-  /** A product has changed, and that is committed: what is read after this is the new. Never throws. */
-  changed: (before: Product, after: Product) => Promise<void>;
+  forget: ProductForgetting;
 }
 
 /** One product. NOT_FOUND if there is none with that SKU. */
@@ -121,6 +127,7 @@ export async function changePrice(deps: CatalogDeps, { sku, price }: { sku: stri
   return await change(deps, "catalog.changePrice", sku, {
     decide: (before) => withPrice(before, price, deps.clock.now()),
     tell: (tx, before, after) => deps.events.priceChanged(tx, before, after),
+    forget: deps.forget.price,
   });
 }
 
@@ -132,6 +139,7 @@ export async function updateProduct(deps: CatalogDeps, input: { sku: string } & 
   return await change(deps, "catalog.updateProduct", input.sku, {
     decide: (before) => withTexts(before, input, deps.clock.now()),
     tell: (tx, _before, after) => deps.events.productUpdated(tx, after),
+    forget: deps.forget.texts,
   });
 }
 
@@ -143,23 +151,27 @@ async function change(
   {
     decide,
     tell,
+    forget,
   }: {
     decide: (before: Product) => Product;
     tell: (tx: Transaction, before: Product, after: Product) => Promise<void>;
+    forget: (sku: string) => Promise<void>;
   },
 ): Promise<Product> {
-  for (let attempt = 0; attempt < changeAttemptsMax; attempt++) {
-    // The store's: a decision from what was kept a moment ago would be refused, again and again.
-    const before = await getProduct({ reads: deps.products }, sku);
-    const after = decide(before);
-    if (after === before) return before;
-    const saved = await deps.database.transaction(name, async (tx) => {
+  const save = (before: Product, after: Product): Promise<boolean> =>
+    deps.database.transaction(name, async (tx) => {
       if (!(await deps.products.saveProduct(tx, before, after))) return false;
       await tell(tx, before, after);
       return true;
     });
-    if (!saved) continue;
-    await deps.changed(before, after);
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt++) {
+    // The store's: a decision from what was kept a moment ago would be refused, again and again.
+    const before = await getProduct({ reads: deps.products }, sku);
+    const after = decide(before);
+    const isChange = after !== before;
+    if (isChange && !(await save(before, after))) continue;
+    // Also if there was nothing to change: this may be the repetition of a call that was cut off after its commit.
+    await forget(sku);
     return after;
   }
   throw productContended(sku);

@@ -1,19 +1,29 @@
 import { randomUUID } from "node:crypto";
+import { createRedis, keepFresh } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { bucketFor, createDatabase, migrate, newId } from "@weft/mesh/data";
-import { createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
+import { type Broker, createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
-import { createTelemetry } from "@weft/mesh/telemetry";
+import { createTelemetry, type Telemetry } from "@weft/mesh/telemetry";
 import { file_shop_user_v1_events } from "../../gen/shop/user/v1/events_pb.ts";
+import { createCachedProfiles, createProfileCache } from "./cached.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { createUserEvents } from "./events.ts";
+import { cacheHandlers, createUserEvents } from "./events.ts";
 import { createPasswords } from "./passwords.ts";
 import { userRoutes } from "./rpc.ts";
 import { createAccountStore, createProfileStore } from "./store.ts";
 import { createAccessTokens, loadTokenKey } from "./tokens.ts";
+import type { ProfileStore, UserDeps } from "./usecases.ts";
 
 const service = "user";
+
+interface Opened {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly broker: Broker;
+  readonly resources: AsyncDisposableStack;
+}
 
 /** Starts the user service; disposing of what it returns drains and stops it. */
 export async function start(config: Config): Promise<AsyncDisposable> {
@@ -29,11 +39,13 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
+  const profiles = createProfileStore(database);
   const routes = userRoutes({
     clock,
     database,
     accounts: createAccountStore(database),
-    profiles: createProfileStore(database),
+    profiles,
+    ...openReads(profiles, { config, telemetry, broker, resources }),
     passwords: await createPasswords(telemetry),
     tokens: await createAccessTokens({ key, issuer: config.tokenIssuer, clock, newTokenId: randomUUID }),
     events: createUserEvents(outbox),
@@ -51,6 +63,21 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     }),
   );
   return resources.move();
+}
+
+/** What answers are read from, and what is done with it when a profile changes. */
+function openReads(
+  profiles: ProfileStore,
+  { config, telemetry, broker, resources }: Opened,
+): Pick<UserDeps, "profileReads" | "profileChanged"> {
+  if (config.profileCacheTtlMs === 0) return { profileReads: profiles, profileChanged: async () => {} };
+  const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
+  const cache = createProfileCache({ redis, telemetry, ttlMs: config.profileCacheTtlMs });
+  resources.use(keepFresh({ broker, telemetry, caches: [cache], handlers: cacheHandlers(cache) }));
+  return {
+    profileReads: createCachedProfiles(profiles, cache),
+    profileChanged: (userId) => cache.invalidate([userId]),
+  };
 }
 
 if (import.meta.main) await runMain(service, loadConfig, start);

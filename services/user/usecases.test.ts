@@ -34,6 +34,8 @@ beforeAll(async () => {
     database,
     accounts: createAccountStore(database),
     profiles: createProfileStore(database),
+    profileReads: createProfileStore(database),
+    profileChanged: async () => {},
     passwords: await createPasswords(telemetry),
     tokens: await createAccessTokens({ key, issuer: "https://shop.test", clock, newTokenId: () => `${++tokens}` }),
     events: {

@@ -21,9 +21,13 @@ export interface AccountStore {
   findByEmail(email: string): Promise<Account | undefined>;
 }
 
-/** Profiles as they are stored. */
-export interface ProfileStore {
+/** Profiles to be shown. */
+export interface ProfileReads {
   findProfile(userId: string): Promise<Profile | undefined>;
+}
+
+/** Profiles as they are stored. */
+export interface ProfileStore extends ProfileReads {
   /** The same, locked until the transaction ends. */
   lockProfile(tx: Transaction, userId: string): Promise<Profile | undefined>;
   saveProfile(tx: Transaction, profile: Profile): Promise<void>;
@@ -54,6 +58,10 @@ export interface UserDeps {
   database: Pick<Database, "transaction">;
   accounts: AccountStore;
   profiles: ProfileStore;
+  /** What answers are read from: may be from a moment ago. */
+  profileReads: ProfileReads;
+  /** A profile has changed, and that is committed: what is read after this is the new. Never throws. */
+  profileChanged: (userId: string) => Promise<void>;
   passwords: Passwords;
   tokens: AccessTokens;
   events: UserEvents;
@@ -63,7 +71,7 @@ export interface UserDeps {
 
 /** Opens an account and tells of it. ALREADY_EXISTS (EMAIL_TAKEN) if the address has one. */
 export async function register(
-  deps: Omit<UserDeps, "tokens" | "profiles">,
+  deps: Pick<UserDeps, "clock" | "database" | "accounts" | "passwords" | "events" | "newUserId">,
   input: { email: string; password: string; displayName: string },
 ): Promise<User> {
   const email = normalizeEmail(input.email);
@@ -94,8 +102,8 @@ export async function logIn(
 }
 
 /** A customer's own profile. NOT_FOUND (PROFILE_NOT_FOUND) if the account is gone. */
-export async function getProfile({ profiles }: Pick<UserDeps, "profiles">, userId: string): Promise<Profile> {
-  const profile = await profiles.findProfile(userId);
+export async function getProfile({ profileReads }: Pick<UserDeps, "profileReads">, userId: string): Promise<Profile> {
+  const profile = await profileReads.findProfile(userId);
   if (profile === undefined) throw profileNotFound();
   return profile;
 }
@@ -105,11 +113,11 @@ export async function getProfile({ profiles }: Pick<UserDeps, "profiles">, userI
  * has already is no change and no event. INVALID_ARGUMENT for a mask that names something else or nothing.
  */
 export async function updateProfile(
-  { database, profiles, events }: Pick<UserDeps, "database" | "profiles" | "events">,
+  { database, profiles, profileChanged, events }: Pick<UserDeps, "database" | "profiles" | "profileChanged" | "events">,
   { userId, fields, paths }: { userId: string; fields: ProfileFields; paths: readonly string[] },
 ): Promise<Profile> {
   const changes = maskedFields(paths, fields);
-  return await database.transaction("user.updateProfile", async (tx) => {
+  const updated = await database.transaction("user.updateProfile", async (tx) => {
     const before = await profiles.lockProfile(tx, userId);
     if (before === undefined) throw profileNotFound();
     const after = withFields(before, changes);
@@ -118,4 +126,7 @@ export async function updateProfile(
     await events.profileUpdated(tx, after);
     return after;
   });
+  // Also if there was nothing to change: this may be the repetition of a call that was cut off after its commit.
+  await profileChanged(userId);
+  return updated;
 }
