@@ -4,6 +4,8 @@ import { AccountService } from "../../../../gen/shop/api/v1/account_pb.ts";
 import { CartService } from "../../../../gen/shop/api/v1/cart_pb.ts";
 import { CatalogService } from "../../../../gen/shop/api/v1/catalog_pb.ts";
 import { OrderService } from "../../../../gen/shop/api/v1/order_pb.ts";
+import { ReportService } from "../../../../gen/shop/api/v1/report_pb.ts";
+import { WarehouseService } from "../../../../gen/shop/api/v1/warehouse_pb.ts";
 import { reasonOf } from "./failure.ts";
 import type { Session } from "./session.ts";
 
@@ -15,6 +17,8 @@ export interface Api {
   readonly orders: Client<typeof OrderService>;
   /** Like orders, for what goes on until one leaves. */
   readonly streams: Client<typeof OrderService>;
+  readonly warehouse: Client<typeof WarehouseService>;
+  readonly reports: Client<typeof ReportService>;
 }
 
 /** The edge gives up sooner; this is for an edge that does not answer at all. */
@@ -31,6 +35,8 @@ export function createApi(baseUrl: string, session: Session): Api {
     carts: createClient(CartService, unary),
     orders: createClient(OrderService, unary),
     streams: createClient(OrderService, streaming),
+    warehouse: createClient(WarehouseService, unary),
+    reports: createClient(ReportService, unary),
   };
 }
 

@@ -36,6 +36,14 @@ export function fill(element: Element, ...children: Child[]): void {
   append(element, children);
 }
 
+/** Like fill; a link in use keeps the focus, if it is among the new ones. */
+export function refill(element: Element, ...children: Child[]): void {
+  const { activeElement } = document;
+  const href = element.contains(activeElement) ? activeElement?.getAttribute("href") : undefined;
+  fill(element, ...children);
+  if (href) element.querySelector<HTMLElement>(`[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+}
+
 function setAttributes(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;

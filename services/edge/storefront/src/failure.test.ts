@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, RetryInfoSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
 import { expect, test } from "vitest";
 import { describeFailure, fieldFailures } from "./failure.ts";
 
@@ -23,6 +23,15 @@ test("an error of ours says nothing of what broke", () => {
 
 test("nobody answering is the network, not the shop", () => {
   expect(describeFailure(new TypeError("Failed to fetch"))).toMatchObject({ title: "No connection", requestId: "" });
+});
+
+test.each([
+  ["SCOPE_MISSING", Code.PermissionDenied, "For staff only"],
+  ["ORDER_STATE", Code.FailedPrecondition, "Too late for that"],
+  ["OTHER", Code.PermissionDenied, "Not yours"],
+])("the reason %s has words of its own where there are better ones than the code's", (reason, code, title) => {
+  const error = new ConnectError("in the server's words", code, withId, [{ desc: ErrorInfoSchema, value: { reason } }]);
+  expect(describeFailure(error)).toMatchObject({ title, canRetry: false, requestId: "4bf9" });
 });
 
 test("a limit tells how long to wait", () => {

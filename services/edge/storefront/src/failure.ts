@@ -29,6 +29,21 @@ const offline: Words = {
   canRetry: true,
 };
 
+const notForYou: Words = {
+  title: "For staff only",
+  message: "Your account does not have the right to this. If it should, ask whoever looks after accounts.",
+  canRetry: false,
+};
+
+const tooLate: Words = {
+  title: "Too late for that",
+  message: "The order has moved on meanwhile. Load this page again to see how it is now.",
+  canRetry: false,
+};
+
+/** Where the reason says more than the code. */
+const wordsByReason: Readonly<Record<string, Words>> = { SCOPE_MISSING: notForYou, ORDER_STATE: tooLate };
+
 const wordsByCode: Partial<Record<Code, Words>> = {
   [Code.Unavailable]: away,
   [Code.DeadlineExceeded]: { ...away, title: "This took too long" },
@@ -55,6 +70,10 @@ function wordsFor(error: ConnectError, requestId: string): Words {
   if (error.cause instanceof TypeError && requestId === "") return offline;
   if (error.code === Code.ResourceExhausted) return { ...away, title: "Too much at once", message: waitMessage(error) };
   if (error.code === Code.Unknown) return broken;
+  return wordsByReason[reasonOf(error)] ?? wordsOfCode(error);
+}
+
+function wordsOfCode(error: ConnectError): Words {
   return (
     wordsByCode[error.code] ?? { title: "That did not work", message: sentence(error.rawMessage), canRetry: false }
   );

@@ -15,6 +15,8 @@ import { productPage } from "./pages/product.ts";
 import { profilePage } from "./pages/profile.ts";
 import { registerPage } from "./pages/register.ts";
 import { searchPage } from "./pages/search.ts";
+import { todayPage } from "./pages/today.ts";
+import { onTheirWayPage, toShipPage } from "./pages/warehouse.ts";
 import { createShell } from "./parts/shell.ts";
 import { createRouter } from "./router.ts";
 import type { Routes } from "./routes.ts";
@@ -27,10 +29,13 @@ const routes: Routes<Place> = [
   ["/search", { load: searchPage }],
   ["/products/:sku", { load: productPage }],
   ["/cart", { load: cartPage }],
-  ["/checkout", { load: checkoutPage, forCustomers: true }],
-  ["/orders", { load: ordersPage, forCustomers: true }],
-  ["/orders/:id", { load: orderPage, forCustomers: true }],
-  ["/profile", { load: profilePage, forCustomers: true }],
+  ["/checkout", { load: checkoutPage, needsLogIn: true }],
+  ["/orders", { load: ordersPage, needsLogIn: true }],
+  ["/orders/:id", { load: orderPage, needsLogIn: true }],
+  ["/profile", { load: profilePage, needsLogIn: true }],
+  ["/warehouse", { load: toShipPage, needsLogIn: true }],
+  ["/warehouse/on-their-way", { load: onTheirWayPage, needsLogIn: true }],
+  ["/today", { load: todayPage, needsLogIn: true }],
   ["/log-in", { load: logInPage }],
   ["/register", { load: registerPage }],
 ];

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { MoneySchema } from "../../../../gen/shop/type/v1/money_pb.ts";
-import { formatMoney, times } from "./money.ts";
+import { formatMoney, formatRoundMoney, times } from "./money.ts";
 
 test.each([
   ["EUR", 0n, "€0.00"],
@@ -18,4 +18,13 @@ test.each([
 test("times() keeps the currency and multiplies exactly", () => {
   const price = create(MoneySchema, { currencyCode: "EUR", minorUnits: 1999n });
   expect(times(price, 1_000)).toEqual({ currencyCode: "EUR", minorUnits: 1_999_000n });
+});
+
+test.each([
+  ["EUR", 150_000, "€1.5K"],
+  ["EUR", -5_000, "-€50"],
+  ["JPY", 2_000, "JP¥2K"],
+  ["EUR", 0, "€0"],
+])("in little room %s %i is %s", (currencyCode, minorUnits, text) => {
+  expect(formatRoundMoney(currencyCode, minorUnits)).toBe(text);
 });

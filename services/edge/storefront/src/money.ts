@@ -17,3 +17,10 @@ export function formatMoney({ currencyCode, minorUnits }: Pick<Money, "currencyC
 export function times(money: Money, quantity: number): Pick<Money, "currencyCode" | "minorUnits"> {
   return { currencyCode: money.currencyCode, minorUnits: money.minorUnits * BigInt(quantity) };
 }
+
+/** "€1.5K", for a place too small for all digits. */
+export function formatRoundMoney(currencyCode: string, minorUnits: number): string {
+  const digits = formats(currencyCode).resolvedOptions().maximumFractionDigits ?? 2;
+  const style = { style: "currency", currency: currencyCode, notation: "compact", maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat("en-IE", style).format(minorUnits / 10 ** digits);
+}

@@ -38,5 +38,5 @@ export type LoadPage = (app: App, visit: Visit) => Page | Promise<Page>;
 /** A page, and whether one must be logged in to see it. */
 export interface Place {
   readonly load: LoadPage;
-  readonly forCustomers?: boolean;
+  readonly needsLogIn?: boolean;
 }

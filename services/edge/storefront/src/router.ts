@@ -55,7 +55,7 @@ export function createRouter(deps: RouterDeps): Router {
     leaving = new AbortController();
     const { signal } = leaving;
     const { target, params } = matchRoute(routes, location.pathname) ?? { target: notFound, params: {} };
-    if (target.forCustomers && app().session.token() === undefined) return go(loginPath(), { replace: true });
+    if (target.needsLogIn && app().session.token() === undefined) return go(loginPath(), { replace: true });
     const visit: Visit = { path: location.pathname, params, query: new URLSearchParams(location.search), signal };
     const { key } = entry;
     main.setAttribute("aria-busy", "true");
@@ -67,7 +67,7 @@ export function createRouter(deps: RouterDeps): Router {
     } catch (error) {
       if (signal.aborted) return;
       const { code } = ConnectError.from(error);
-      if (target.forCustomers && code === Code.Unauthenticated) return go(loginPath(), { replace: true });
+      if (target.needsLogIn && code === Code.Unauthenticated) return go(loginPath(), { replace: true });
       display(
         failed(error, () => void show()),
         0,

@@ -13,6 +13,8 @@ export interface Session {
   /** The access token to send; undefined for a visitor, and once it has expired. */
   token(): string | undefined;
   userId(): string | undefined;
+  /** What the token says that its bearer may do: to show or hide links by. What is allowed, the server decides. */
+  scopes(): readonly string[];
   begin(token: string, userId: string, lifetimeMs: number): void;
   end(): void;
   listen(listener: () => void): () => void;
@@ -38,6 +40,7 @@ export function createSession(storage: Storage, now: () => number): Session {
   return {
     token: () => ticket()?.token,
     userId: () => ticket()?.userId,
+    scopes: () => scopesOf(ticket()?.token ?? ""),
     begin(token, userId, lifetimeMs) {
       storage.write(storageName, { token, userId, expiresAtMs: now() + lifetimeMs } satisfies Ticket);
       tell();
@@ -45,4 +48,15 @@ export function createSession(storage: Storage, now: () => number): Session {
     end,
     listen,
   };
+}
+
+/** The scopes that a JWT claims, unverified; none if it cannot be read. */
+function scopesOf(token: string): readonly string[] {
+  try {
+    const text = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const { scope } = JSON.parse(text) as { scope?: unknown };
+    return typeof scope === "string" ? scope.split(" ") : [];
+  } catch {
+    return [];
+  }
 }

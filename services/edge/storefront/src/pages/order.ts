@@ -2,19 +2,14 @@ import { type Order, OrderState } from "../../../../../gen/shop/api/v1/order_pb.
 import { h } from "../dom.ts";
 import { formatMoney, times } from "../money.ts";
 import { canCancel, stateName, stateWords } from "../order-states.ts";
-import { type Connection, watchOrder } from "../order-watch.ts";
+import { watchOrder } from "../order-watch.ts";
 import type { App, Page, Visit } from "../page.ts";
 import { cancelButton } from "../parts/cancel-order.ts";
+import { connectionLine } from "../parts/connection-line.ts";
 import { failureNotice } from "../parts/notice.ts";
 import { orderTimeline } from "../parts/order-timeline.ts";
 import { productPath } from "../parts/product-card.ts";
 import { pause } from "../pause.ts";
-
-const connectionWords: Record<Connection, string> = {
-  live: "Live: this page follows your order",
-  reconnecting: "Connection lost, trying again…",
-  ended: "",
-};
 
 /** One order, followed as it goes. */
 export async function orderPage(app: App, { params, signal }: Visit): Promise<Page> {
@@ -25,7 +20,7 @@ export async function orderPage(app: App, { params, signal }: Visit): Promise<Pa
   const status = h("div", { class: "order-status", role: "status" });
   const timeline = h("div", {});
   const actions = h("div", { class: "order-actions" });
-  const connection = h("p", { class: "connection" });
+  const connection = connectionLine("Live: this page follows your order");
   const problem = h("div", {});
   let shown: OrderState | undefined;
 
@@ -40,12 +35,9 @@ export async function orderPage(app: App, { params, signal }: Visit): Promise<Pa
   const follow = (): void => {
     problem.replaceChildren();
     const open = (left: AbortSignal) => app.api.streams.watchOrder({ orderId }, { signal: left });
-    const onConnection = (state: Connection): void => {
-      connection.textContent = connectionWords[state];
-      connection.dataset.connection = state;
-    };
-    watchOrder({ open, pause, random: Math.random, onOrder: draw, onConnection }, signal).catch((error: unknown) => {
-      connection.textContent = "";
+    const deps = { open, pause, random: Math.random, onOrder: draw, onConnection: connection.show };
+    watchOrder(deps, signal).catch((error: unknown) => {
+      connection.show("ended");
       problem.replaceChildren(failureNotice(error, follow));
     });
   };
@@ -63,7 +55,7 @@ export async function orderPage(app: App, { params, signal }: Visit): Promise<Pa
     h(
       "div",
       { class: "split" },
-      h("section", { "aria-label": "Progress" }, status, connection, timeline),
+      h("section", { "aria-label": "Progress" }, status, connection.node, timeline),
       h("aside", { class: "summary", "aria-label": "What you ordered" }, orderLines(order), actions),
     ),
   );

@@ -83,18 +83,27 @@ function headerLinks(session: Session, cart: CartStore, path: string): HTMLEleme
   const link = (href: string, name: Parameters<typeof icon>[0], label: string, badge = 0): HTMLElement =>
     h(
       "a",
-      { class: "header-link", href, ...(path === href && { "aria-current": "page" }) },
+      { class: "header-link", href, ...currentOf(href, path) },
       icon(name),
       h("span", { class: "header-label" }, label),
       badge > 0 && h("span", { class: "badge" }, badge > 99 ? "99+" : badge, h("span", { class: "hidden" }, " items")),
     );
   const count = cart.itemCount();
   const known = session.token() !== undefined;
+  const scopes = session.scopes();
   return [
+    ...(scopes.includes("warehouse") ? [link("/warehouse", "shelf", "Warehouse")] : []),
+    ...(scopes.includes("manager") ? [link("/today", "chart", "Today")] : []),
     ...(known ? [link("/orders", "box", "Orders"), link("/profile", "person", "Profile")] : []),
     ...(known ? [] : [link("/log-in", "person", "Log in")]),
     link("/cart", "cart", "Cart", count),
   ];
+}
+
+/** The very page, or one below it. */
+function currentOf(href: string, path: string): { "aria-current"?: "page" | "true" } {
+  if (path === href) return { "aria-current": "page" };
+  return path.startsWith(`${href}/`) ? { "aria-current": "true" } : {};
 }
 
 function submitSearch(query: HTMLInputElement, go: (path: string) => void): (event: Event) => void {
