@@ -17,8 +17,8 @@ import {
   PaymentRefundedSchema,
 } from "../../gen/shop/payment/v1/events_pb.ts";
 import { PaymentService, PaymentState } from "../../gen/shop/payment/v1/payment_pb.ts";
-import type { Fault } from "../../tools/dev/outside/faults.ts";
 import type { LedgerEntry } from "../../tools/dev/outside/ledger.ts";
+import type { ProviderFault } from "../../tools/dev/outside/provider.ts";
 import { startPaymentProvider } from "../../tools/dev/payment-provider.ts";
 import { createTestMesh, type TestMesh } from "../../tools/dev/testing/mesh.ts";
 import { loadConfig } from "./config.ts";
@@ -68,7 +68,7 @@ async function provide(method: string, path: string, body?: unknown): Promise<un
   });
   return await response.json();
 }
-const fault = (what: Fault) => provide("POST", "/v1/faults", what);
+const fault = (what: ProviderFault) => provide("POST", "/v1/faults", what);
 
 /** What the provider has done with the order's money, oldest first. */
 async function ledgerOf(orderId: string): Promise<string[]> {

@@ -1,9 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { createFaults, FAULT_COUNT_MAX, type Fault, type FaultKind, type Operation } from "./outside/faults.ts";
+import { createFaults, faultOf, invalid, recordOf } from "./outside/faults.ts";
 import { type HttpAnswer, type HttpRequest, type HttpServer, parseJson, Refusal, serveHttp } from "./outside/http.ts";
 import { openLedger } from "./outside/ledger.ts";
-import { type AuthorizeInput, createProvider, type Provider, type ProviderAnswer } from "./outside/provider.ts";
+import {
+  type AuthorizeInput,
+  createProvider,
+  FAULT_KINDS,
+  OPERATIONS,
+  type Provider,
+  type ProviderAnswer,
+  type ProviderFaults,
+} from "./outside/provider.ts";
 import { portFrom, runOutsideParty } from "./outside/run.ts";
 
 export interface PaymentProviderOptions {
@@ -18,14 +26,12 @@ export interface PaymentProviderOptions {
 
 const BODY_BYTES_MAX = 64 * 1024;
 const KEY_LENGTH_MAX = 255;
-const KINDS: readonly string[] = ["decline", "delay", "lost_reply", "error"] satisfies FaultKind[];
-const OPERATIONS: readonly string[] = ["authorize", "capture", "void", "refund"] satisfies Operation[];
 const METHODS: readonly string[] = ["tok_visa", "tok_declined", "tok_slow", "tok_capture_fails"];
 
 /** The sandbox payment provider: HTTP and JSON, with idempotency keys and errors in Stripe's manner. */
 export async function startPaymentProvider(options: PaymentProviderOptions): Promise<HttpServer> {
   const ledger = openLedger(options.ledgerFile);
-  const faults = createFaults();
+  const faults: ProviderFaults = createFaults();
   const provider = createProvider({
     ledger,
     faults,
@@ -38,7 +44,7 @@ export async function startPaymentProvider(options: PaymentProviderOptions): Pro
     "GET /v1/authorizations": (request) => ok({ data: found(provider, request.query.get("idempotency_key")) }),
     "GET /v1/faults": () => ok({ faults: faults.list() }),
     "POST /v1/faults": (request) => {
-      faults.add(faultOf(parseJson(request.body)));
+      faults.add(faultOf(parseJson(request.body), { kinds: FAULT_KINDS, operations: OPERATIONS }));
       return ok({ faults: faults.list() });
     },
     "DELETE /v1/faults": () => {
@@ -112,29 +118,6 @@ function inputOf(body: unknown): AuthorizeInput {
     throw invalid("reference", `a text of 1 to ${KEY_LENGTH_MAX} characters`);
   }
   return { amount, currency, payment_method, reference };
-}
-
-function faultOf(body: unknown): Fault {
-  const { kind, operation, count = 1, delay_ms } = recordOf(body);
-  if (typeof kind !== "string" || !KINDS.includes(kind)) throw invalid("kind", `one of ${KINDS.join(", ")}`);
-  if (typeof operation !== "string" || !OPERATIONS.includes(operation)) {
-    throw invalid("operation", `one of ${OPERATIONS.join(", ")}`);
-  }
-  const whole = (value: unknown, max: number): value is number =>
-    typeof value === "number" && Number.isInteger(value) && value > 0 && value <= max;
-  if (!whole(count, FAULT_COUNT_MAX)) throw invalid("count", `an integer from 1 to ${FAULT_COUNT_MAX}`);
-  if (delay_ms !== undefined && !whole(delay_ms, 600_000)) throw invalid("delay_ms", "an integer from 1 to 600000");
-  const fault = { kind: kind as FaultKind, operation: operation as Operation, count };
-  return delay_ms === undefined ? fault : { ...fault, delay_ms };
-}
-
-function recordOf(body: unknown): Record<string, unknown> {
-  if (typeof body === "object" && body !== null) return body as Record<string, unknown>;
-  throw new Refusal(400, "invalid_request", "the body must be a JSON object");
-}
-
-function invalid(field: string, expected: string): Refusal {
-  return new Refusal(400, "invalid_request", `${field} must be ${expected}`);
 }
 
 function ok(body: unknown): HttpAnswer {

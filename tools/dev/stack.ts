@@ -39,8 +39,8 @@ export interface StackOptions {
 /**
  * The whole shop on this machine: engines, outside parties and services, each a child process that dies with this one.
  *
- * Members are called `mariadb`, `nats`, `redis`, `payment-provider`, `mail-catcher`, `otlp-receiver`, and after the services
- * (`edge`, `order`, ...), or `single` where they share a process.
+ * Members are called `mariadb`, `nats`, `redis`, `payment-provider`, `mail-catcher`, `otlp-receiver`, `webhook-catcher`, and after
+ * the services (`edge`, `order`, ...), or `single` where they share a process.
  */
 export interface Stack extends AsyncDisposable {
   readonly addresses: AddressBook;

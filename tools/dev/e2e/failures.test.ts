@@ -173,7 +173,7 @@ describe("when a part of the shop is away", () => {
     await expect.poll(() => acknowledged.length, { interval: 5, timeout: 10_000 }).toBeGreaterThan(10);
     const names = shop.stack
       .status()
-      .filter(({ name }) => !["payment-provider", "mail-catcher", "otlp-receiver"].includes(name))
+      .filter(({ name }) => !["payment-provider", "mail-catcher", "otlp-receiver", "webhook-catcher"].includes(name))
       .map(({ name }) => name);
     for (const name of names) shop.stack.kill(name, "SIGKILL");
     await Promise.all(names.map((name) => shop.stack.ended(name)));

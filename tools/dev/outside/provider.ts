@@ -1,6 +1,13 @@
-import type { Faults, Operation } from "./faults.ts";
+import type { Fault, Faults } from "./faults.ts";
 import { Refusal } from "./http.ts";
 import type { Authorization, Ledger, LedgerEntry, LedgerRecord } from "./ledger.ts";
+
+/** What can be made to go wrong at the provider. */
+export const FAULT_KINDS = ["decline", "delay", "lost_reply", "error"] as const;
+export const OPERATIONS = ["authorize", "capture", "void", "refund"] as const;
+export type ProviderFault = Fault<(typeof FAULT_KINDS)[number], Operation>;
+export type ProviderFaults = Faults<ProviderFault["kind"], Operation>;
+type Operation = (typeof OPERATIONS)[number];
 
 /** Past it the provider takes no more requests: it keeps every record in memory. */
 export const RECORD_COUNT_MAX = 100_000;
@@ -25,7 +32,7 @@ export interface ProviderAnswer {
 
 export interface ProviderDeps {
   readonly ledger: Ledger;
-  readonly faults: Faults;
+  readonly faults: ProviderFaults;
   readonly now: () => Date;
   readonly pause: (ms: number) => Promise<unknown>;
   /** A new authorization's id. */

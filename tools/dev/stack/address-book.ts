@@ -17,6 +17,8 @@ export interface AddressBook {
   /** HTTP, to read the mail; SMTP is `smtp`. */
   readonly mail: string;
   readonly smtp: string;
+  /** HTTP: text and push messages are POSTed to it, and read from it. */
+  readonly webhooks: string;
   /** Traces are POSTed to it, and read from it. */
   readonly otlp: string;
   readonly engines: { readonly mysql: string; readonly nats: string; readonly redis: string };
@@ -55,6 +57,7 @@ export function addressBook({ ports, directory, topology, engines, schemaPrefix 
     paymentProvider: { url: `http://${at(ports.provider)}`, key: PROVIDER_KEY },
     mail: `http://${at(ports.mail)}`,
     smtp: `smtp://${at(ports.smtp)}`,
+    webhooks: `http://${at(ports.webhooks)}`,
     otlp: `http://${at(ports.otlp)}`,
     engines: { mysql: engines.mysqlUrl, nats: engines.natsUrl, redis: engines.redisUrl },
     database: { schemaPrefix, password: DATABASE_PASSWORD },

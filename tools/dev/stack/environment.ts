@@ -6,6 +6,8 @@ export type Environment = Readonly<Record<string, string>>;
 export const TRUST_DOMAIN = "weft.local";
 /** The sandbox provider's key: it guards play money. */
 export const PROVIDER_KEY = "sk_sandbox_weft";
+/** What text and push messages are signed with: it guards messages that reach nobody. */
+export const WEBHOOK_SECRET = `whsec_${Buffer.from("for sandbox messages only").toString("base64")}`;
 /** Of the services' database users: engines listen on 127.0.0.1 and hold demo data. */
 export const DATABASE_PASSWORD = "weft";
 
@@ -81,7 +83,12 @@ function particulars(service: ServiceName, { ports, tokenKeyFile }: EnvironmentO
     case "payment":
       return { PAYMENT_PROVIDER_URL: `http://127.0.0.1:${ports.provider}`, PAYMENT_PROVIDER_KEY: PROVIDER_KEY };
     case "notification":
-      return { SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`, MAIL_FROM: "Weft Shop <shop@weft.local>" };
+      return {
+        SMTP_URL: `smtp://127.0.0.1:${ports.smtp}`,
+        MAIL_FROM: "Weft Shop <shop@weft.local>",
+        WEBHOOK_URL: `http://127.0.0.1:${ports.webhooks}`,
+        WEBHOOK_SECRET,
+      };
     default:
       return {};
   }

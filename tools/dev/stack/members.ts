@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { type EnvironmentOptions, PROVIDER_KEY, serviceEnvironment, singleEnvironment } from "./environment.ts";
+import {
+  type EnvironmentOptions,
+  PROVIDER_KEY,
+  serviceEnvironment,
+  singleEnvironment,
+  WEBHOOK_SECRET,
+} from "./environment.ts";
 import { accepts, isServing, isUp } from "./health.ts";
 import type { MemberPlan } from "./member.ts";
 import { SERVICE_NAMES, type StackPorts } from "./ports.ts";
@@ -35,7 +41,7 @@ export function outsidePartyPlans({ directory, ports, base }: MembersOptions): M
     stopTimeoutMs: PARTY_STOP_TIMEOUT_MS,
     probe: () => isUp(httpPort),
   });
-  const { provider, smtp, mail, otlp } = ports;
+  const { provider, smtp, mail, otlp, webhooks } = ports;
   return [
     party("payment-provider", { http: provider }, provider, {
       PROVIDER_PORT: String(provider),
@@ -44,6 +50,7 @@ export function outsidePartyPlans({ directory, ports, base }: MembersOptions): M
     }),
     party("mail-catcher", { smtp, http: mail }, mail, { SMTP_PORT: String(smtp), HTTP_PORT: String(mail) }),
     party("otlp-receiver", { http: otlp }, otlp, { OTLP_PORT: String(otlp) }),
+    party("webhook-catcher", { http: webhooks }, webhooks, { HTTP_PORT: String(webhooks), WEBHOOK_SECRET }),
   ];
 }
 

@@ -26,6 +26,7 @@ export interface StackPorts {
   readonly smtp: number;
   readonly mail: number;
   readonly otlp: number;
+  readonly webhooks: number;
   readonly services: Readonly<Record<ServiceName, ServicePorts>>;
   /** The public API. */
   readonly edge: number;
@@ -50,6 +51,7 @@ export function portsFromBase(base: number, edge: number): StackPorts {
     smtp: base + 12,
     mail: base + 13,
     otlp: base + 14,
+    webhooks: base + 15,
     services: Object.fromEntries(services) as Record<ServiceName, ServicePorts>,
     edge,
   };
@@ -73,6 +75,7 @@ export async function freePorts(): Promise<StackPorts> {
     smtp: await next(),
     mail: await next(),
     otlp: await next(),
+    webhooks: await next(),
     services: services as Record<ServiceName, ServicePorts>,
     edge: await next(),
   };
@@ -94,6 +97,7 @@ export function listeners(ports: StackPorts): ListeningPort[] {
     ...of("payment-provider", { http: ports.provider }),
     ...of("mail-catcher", { smtp: ports.smtp, http: ports.mail }),
     ...of("otlp-receiver", { http: ports.otlp }),
+    ...of("webhook-catcher", { http: ports.webhooks }),
     ...SERVICE_NAMES.flatMap((name) => of(name, ports.services[name])),
     ...of("edge", { public: ports.edge }),
   ];
