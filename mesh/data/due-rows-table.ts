@@ -8,6 +8,13 @@ export interface DueRowsTable {
   readonly table: string;
   readonly keyColumn: string;
   readonly owner: string;
+  readonly only?: RowsOf | undefined;
+}
+
+/** The rows of a table whose column has a value. */
+export interface RowsOf {
+  readonly column: string;
+  readonly value: string;
 }
 
 export interface ClaimedRow {
@@ -28,13 +35,14 @@ export async function claimDueRows(
   claim: { readonly now: Date; readonly until: Date; readonly limit: number; skip(key: string): boolean },
 ): Promise<ClaimedRow[]> {
   const { name, table, keyColumn, owner } = at;
+  const { sql: mine, values } = rowsOf(at);
   return await at.database.transaction(`${name}.claim`, async (tx) => {
     const rows = await tx.query<DueRow>(
       `${name}.selectDue`,
       `SELECT ${keyColumn} AS \`key\`, attempts, next_attempt_at AS dueAt, traceparent FROM ${table}
-       WHERE next_attempt_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+       WHERE ${mine}next_attempt_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
        ORDER BY next_attempt_at LIMIT ${claim.limit} FOR UPDATE SKIP LOCKED`,
-      [claim.now, claim.now],
+      [...values, claim.now, claim.now],
     );
     const free = rows.filter(({ key }) => !claim.skip(key));
     if (free.length === 0) return [];
@@ -86,14 +94,20 @@ export async function giveAllBack({ name, database, table, owner }: DueRowsTable
 const backlogCountMax = 100_000;
 
 /** How many rows are due, up to backlogCountMax, and since when the oldest. */
-export async function readBacklog(
-  { name, database, table }: DueRowsTable,
-  now: Date,
-): Promise<{ count: number; oldest: Date | undefined }> {
+export async function readBacklog(at: DueRowsTable, now: Date): Promise<{ count: number; oldest: Date | undefined }> {
+  const { name, database, table } = at;
+  const { sql: mine, values } = rowsOf(at);
   const sql = `SELECT COUNT(*) AS count, MIN(next_attempt_at) AS oldest FROM
-    (SELECT next_attempt_at FROM ${table} WHERE next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${backlogCountMax}) AS due`;
-  const [row] = await database.query<{ count: string; oldest: Date | null }>(`${name}.selectBacklog`, sql, [now]);
+    (SELECT next_attempt_at FROM ${table} WHERE ${mine}next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${backlogCountMax}) AS due`;
+  const [row] = await database.query<{ count: string; oldest: Date | null }>(`${name}.selectBacklog`, sql, [
+    ...values,
+    now,
+  ]);
   return { count: Number(row?.count ?? 0), oldest: row?.oldest ?? undefined };
+}
+
+function rowsOf({ only }: DueRowsTable): { readonly sql: string; readonly values: readonly string[] } {
+  return only === undefined ? { sql: "", values: [] } : { sql: `${only.column} = ? AND `, values: [only.value] };
 }
 
 function placeholders(items: readonly unknown[]): string {

@@ -5,6 +5,7 @@ import { currentCall, currentSignal } from "../context/call-context.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
 import { createDatabase } from "./database.ts";
 import { createDueRowsWorker, type DueRow, type DueRowsOptions } from "./due-rows.ts";
+import { readBacklog } from "./due-rows-table.ts";
 import type { Database } from "./queryable.ts";
 
 let schema: TestDatabase;
@@ -83,6 +84,39 @@ test("rows that are due at the start are run, each once, by two workers side by 
   await expect.poll(() => ran.length).toBe(60);
   expect(new Set(ran)).toEqual(new Set(ids));
   await expect.poll(async () => (await job("job-59"))?.lease_owner).toBeNull();
+});
+
+test("of a table that several workers share each runs its own, and counts no others", async () => {
+  await database.execute("test.createTasks", "CREATE TABLE tasks LIKE jobs");
+  await database.execute(
+    "test.alterTasks",
+    "ALTER TABLE tasks ADD COLUMN kind VARCHAR(8) NOT NULL, ADD KEY (kind, next_attempt_at)",
+  );
+  for (const [id, kind] of [
+    ["a1", "a"],
+    ["b1", "b"],
+    ["a2", "a"],
+  ] as const) {
+    await database.execute("test.addTask", "INSERT INTO tasks VALUES (?, ?, NULL, NULL, 0, NULL, ?)", [
+      id,
+      new Date(),
+      kind,
+    ]);
+  }
+  const ran: string[] = [];
+  const run = async ({ key }: DueRow) => {
+    ran.push(key);
+    await database.execute("test.endTask", "UPDATE tasks SET next_attempt_at = NULL WHERE id = ?", [key]);
+    return undefined;
+  };
+  const a = worker(run, { table: "tasks", only: { column: "kind", value: "a" } });
+  await expect.poll(() => ran.toSorted()).toEqual(["a1", "a2"]);
+  await a[Symbol.asyncDispose]();
+  expect(ran).not.toContain("b1");
+  const at = { name: "test.tasks", database, table: "tasks", keyColumn: "id", owner: "test" };
+  const due = (value: string) => readBacklog({ ...at, only: { column: "kind", value } }, new Date());
+  expect(await due("a")).toMatchObject({ count: 0 });
+  expect(await due("b")).toMatchObject({ count: 1 });
 });
 
 test("wake() finds what has just become due", async () => {

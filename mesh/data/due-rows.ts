@@ -4,7 +4,7 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { SpanOptions, Telemetry } from "../telemetry/telemetry.ts";
 import { measureDueRows } from "./due-rows-metrics.ts";
-import { type ClaimedRow, claimDueRows, giveAllBack, giveBack, renewLeases } from "./due-rows-table.ts";
+import { type ClaimedRow, claimDueRows, giveAllBack, giveBack, type RowsOf, renewLeases } from "./due-rows-table.ts";
 import type { Database } from "./queryable.ts";
 
 /**
@@ -29,6 +29,8 @@ export interface DueRowsOptions {
   readonly table: string;
   /** The primary key, one column of text. */
   readonly keyColumn: string;
+  /** Of a table that several workers share, the rows of this one; its index is then on (column, next_attempt_at). */
+  readonly only?: RowsOf;
   /**
    * Does what is due for one row. Its own commit says what is next: next_attempt_at NULL or another time, attempts back to 0 if
    * it got on. Or it returns when to look again. If it throws, the row is due again after a backoff.
@@ -88,7 +90,8 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
   const { pollIntervalMs = 1_000, backoffMs = { first: 500, max: 30_000 } } = options;
   const { logger } = telemetry;
   const owner = `${telemetry.service}-${Array.from({ length: 12 }, () => Math.floor(random() * 36).toString(36)).join("")}`;
-  const at = { name, database: options.database, table: options.table, keyColumn: options.keyColumn, owner };
+  const { database, table, keyColumn, only } = options;
+  const at = { name, database, table, keyColumn, only, owner };
   const running = new Map<string, { readonly cut: AbortController; readonly done: Promise<void> }>();
   const runs = telemetry.meter.createCounter("weft.due_rows.runs", { description: "Runs of due rows by outcome" });
   const pauses = createPauses();
