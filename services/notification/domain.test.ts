@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatMoney, htmlOf, orderConfirmation, welcome } from "./domain.ts";
+import { type Contact, formatMoney, messageIdOf, oneLine, recipientsOf, wireIdOf } from "./domain.ts";
 
 describe("formatMoney()", () => {
   test.each([
@@ -15,28 +15,51 @@ describe("formatMoney()", () => {
   });
 });
 
-test("orderConfirmation() names the order, each line and the total", () => {
-  const unitPrice = { currencyCode: "EUR", minorUnits: 250n };
-  const { subject, body } = orderConfirmation({
-    orderId: "ord_1",
-    lines: [{ name: "Apple", quantity: 2, unitPrice }],
-    total: { currencyCode: "EUR", minorUnits: 500n },
+describe("recipientsOf()", () => {
+  const email = "ann@shop.test";
+  const phone = "+4930123456";
+  const pushToken = "device-1";
+  const contact: Contact = {
+    ...{ userId: "ann", email, phone: "", pushToken: "", version: 1n },
+    ...{ notifyByEmail: false, notifyBySms: false, notifyByPush: false },
+  };
+  test.each<[string, Partial<Contact>, string[]]>([
+    ["nothing wanted", { phone, pushToken }, []],
+    ["e-mail", { notifyByEmail: true, phone, pushToken }, [`EMAIL ${email}`]],
+    ["SMS", { notifyBySms: true, phone, pushToken }, [`SMS ${phone}`]],
+    ["push", { notifyByPush: true, phone, pushToken }, [`PUSH ${pushToken}`]],
+    [
+      "all",
+      { notifyByEmail: true, notifyBySms: true, notifyByPush: true, phone, pushToken },
+      [`EMAIL ${email}`, `SMS ${phone}`, `PUSH ${pushToken}`],
+    ],
+    ["SMS without a number: an e-mail", { notifyBySms: true, pushToken }, [`EMAIL ${email}`]],
+    ["push without a token: an e-mail", { notifyByPush: true, phone }, [`EMAIL ${email}`]],
+    ["neither number nor token: one e-mail", { notifyBySms: true, notifyByPush: true }, [`EMAIL ${email}`]],
+    [
+      "SMS, and push without a token",
+      { notifyBySms: true, notifyByPush: true, phone },
+      [`EMAIL ${email}`, `SMS ${phone}`],
+    ],
+  ])("%s", (_what, wishes, expected) => {
+    const recipients = recipientsOf({ ...contact, ...wishes });
+    expect(recipients.map(({ channel, address }) => `${channel} ${address}`)).toEqual(expected);
   });
-  expect(subject).toBe("Your order ord_1 is confirmed");
-  expect(body).toContain("2 x Apple, EUR 2.50 each");
-  expect(body).toContain("Total: EUR 5.00");
 });
 
-test("htmlOf() makes paragraphs and lists, and nothing of what somebody typed is markup", () => {
-  const unitPrice = { currencyCode: "EUR", minorUnits: 250n };
-  const lines = [{ name: "<script>alert('&')</script>", quantity: 2, unitPrice }];
-  const html = htmlOf(orderConfirmation({ orderId: "ord_1", lines, total: unitPrice }));
-  expect(html).toContain("<p>Thank you for your order.</p><ul><li>2 x &lt;script&gt;alert(&#39;&amp;&#39;)");
-  expect(html).not.toContain("<script>");
+test("an event's messages have an id each, which a webhook can have, and an e-mail its Message-ID", () => {
+  const eventId = "01J00000000000000000000000";
+  const ids = (["EMAIL", "SMS", "PUSH"] as const).map((channel) => messageIdOf(eventId, channel));
+  expect(ids).toEqual([`${eventId}_email`, `${eventId}_sms`, `${eventId}_push`]);
+  expect(wireIdOf({ eventId, channel: "SMS", messageId: `${eventId}_sms` })).toBe(`${eventId}_sms`);
+  expect(wireIdOf({ eventId, channel: "EMAIL", messageId: `${eventId}_email` })).toBe(`<${eventId}@weft.local>`);
 });
 
-test("a name with line breaks cannot add paragraphs to an e-mail", () => {
-  const { subject, body } = welcome({ displayName: "Eve\r\n\r\nYou have won. Pay at http://evil.test" });
-  expect(subject).not.toContain("Eve");
-  expect(body).toContain("Hello Eve You have won. Pay at http://evil.test,\n");
+test.each([
+  ["Eve\r\n\r\nYou have won", "Eve You have won"],
+  [" a \t b\u0000c ", "a b c"],
+  ["\u202Egro.live", "gro.live"],
+  ["O'Neill & Søn", "O'Neill & Søn"],
+])("oneLine(%j) is %j", (text, line) => {
+  expect(oneLine(text)).toBe(line);
 });

@@ -5,111 +5,90 @@ export interface Money {
   readonly minorUnits: bigint;
 }
 
-/** What an e-mail says. */
-export interface Content {
-  readonly subject: string;
-  /** Plain text. */
-  readonly body: string;
-}
-
-export type EmailState = "QUEUED" | "SENT" | "FAILED";
-
-/** An e-mail that an event has caused. */
-export interface Email extends Content {
-  /** Of the event; also the Message-ID's left side, so that a mail server or a person can tell a second copy. */
-  readonly eventId: string;
-  readonly userId: string;
-  /** Empty while the user's address has not arrived. */
-  readonly recipient: string;
-  readonly state: EmailState;
-  readonly attempts: number;
-  readonly createdAt: Date;
-  readonly sentAt: Date | undefined;
-}
-
 export interface OrderedLine {
   readonly name: string;
   readonly quantity: number;
   readonly unitPrice: Money;
 }
 
-/** The e-mail that greets a new customer. */
-export function welcome(customer: { readonly displayName: string }): Content {
-  return {
-    subject: "Welcome to the Weft shop",
-    body: `Hello ${oneLine(customer.displayName)},\n\nyour account is open. Have a look around.\n\nThe Weft shop\n`,
-  };
+/** The ways to a customer. */
+export const channels = ["EMAIL", "SMS", "PUSH"] as const;
+export type Channel = (typeof channels)[number];
+
+/** Where a customer can be reached, and how he wants to be told of his orders. */
+export interface Contact {
+  readonly userId: string;
+  readonly email: string;
+  /** E.164; empty if unknown. */
+  readonly phone: string;
+  /** The device's address at the push gateway; empty if it has none. */
+  readonly pushToken: string;
+  readonly notifyByEmail: boolean;
+  readonly notifyBySms: boolean;
+  readonly notifyByPush: boolean;
+  /** Of the user, when this was told. */
+  readonly version: bigint;
 }
 
-/** The e-mail that confirms an order. */
-export function orderConfirmation(order: {
-  readonly orderId: string;
-  readonly lines: readonly OrderedLine[];
-  readonly total: Money;
-}): Content {
-  const lines = order.lines.map(
-    ({ quantity, name, unitPrice }) => `  ${quantity} x ${oneLine(name)}, ${formatMoney(unitPrice)} each`,
-  );
-  return {
-    subject: `Your order ${order.orderId} is confirmed`,
-    body: [
-      "Thank you for your order.",
-      "",
-      ...lines,
-      "",
-      `Total: ${formatMoney(order.total)}`,
-      "",
-      "The Weft shop",
-      "",
-    ].join("\n"),
-  };
+/** One way to one customer. */
+export interface Recipient {
+  readonly channel: Channel;
+  /** What the channel knows him by: an e-mail address, a telephone number, a device's token. */
+  readonly address: string;
 }
 
-/** The e-mail that says how an order can still be paid. */
-export function paymentAwaited(order: {
-  readonly orderId: string;
-  readonly total: Money;
-  readonly paymentInstructions: string;
-}): Content {
-  return {
-    subject: `Your order ${order.orderId} waits for its payment`,
-    body: letter(`We have kept your order of ${formatMoney(order.total)} for you.`, oneLine(order.paymentInstructions)),
-  };
+/** What one channel is to say. */
+export interface Content {
+  /** An e-mail's subject, a push message's title; a text message has none, here it says what it is about. */
+  readonly subject: string;
+  /** Plain text. */
+  readonly body: string;
+  /** The same as an HTML document; e-mails have it. */
+  readonly html: string | undefined;
 }
 
-/** The e-mail that says that an order is cancelled, and why. */
-export function orderCancellation(order: { readonly orderId: string; readonly reason: string }): Content {
-  return {
-    subject: `Your order ${order.orderId} is cancelled`,
-    body: letter(
-      `Your order is cancelled: ${oneLine(order.reason)}.`,
-      "If anything was charged, it is given back the way it was paid.",
-    ),
-  };
+export type MessageState = "QUEUED" | "SENT" | "FAILED";
+
+/** A message on one channel that an event has caused. */
+export interface Message extends Content {
+  readonly messageId: string;
+  readonly eventId: string;
+  readonly userId: string;
+  readonly channel: Channel;
+  /** Empty while the user's contact has not arrived. */
+  readonly recipient: string;
+  readonly state: MessageState;
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly sentAt: Date | undefined;
+  /** Why it was given up; empty if it was not. */
+  readonly failure: string;
 }
 
-/** The e-mail that says that the parcel has left. */
-export function orderShipment(order: { readonly orderId: string; readonly trackingNumber: string }): Content {
-  return {
-    subject: `Your order ${order.orderId} is on its way`,
-    body: letter("Your parcel has left our warehouse.", `The carrier's number is ${oneLine(order.trackingNumber)}.`),
-  };
+/**
+ * How a customer is told of his orders: on each channel that he wants, nowhere if he wants none. A channel without a number or a
+ * token is an e-mail instead: he has asked to be told.
+ */
+export function recipientsOf(contact: Contact): Recipient[] {
+  const { email, phone, pushToken } = contact;
+  const sms = contact.notifyBySms && phone !== "";
+  const push = contact.notifyByPush && pushToken !== "";
+  const instead = (contact.notifyBySms && !sms) || (contact.notifyByPush && !push);
+  return [
+    ...(contact.notifyByEmail || instead ? [{ channel: "EMAIL", address: email } as const] : []),
+    ...(sms ? [{ channel: "SMS", address: phone } as const] : []),
+    ...(push ? [{ channel: "PUSH", address: pushToken } as const] : []),
+  ];
 }
 
-/** An e-mail's plain text as an HTML document: paragraphs, and its indented lines as a list. */
-export function htmlOf({ subject, body }: Content): string {
-  const blocks = body.split(/\n{2,}/).map((block) => {
-    const lines = block.split("\n").filter((line) => line.trim() !== "");
-    if (lines.length === 0) return "";
-    const isList = lines.every((line) => line.startsWith("  "));
-    const items = lines.map((line) => escapeHtml(line.trim()));
-    return isList ? `<ul>${items.map((item) => `<li>${item}</li>`).join("")}</ul>` : `<p>${items.join("<br>")}</p>`;
-  });
-  const style = "font: 16px/1.5 sans-serif; max-width: 36em; margin: 1em auto; padding: 0 1em";
-  return (
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head>` +
-    `<body style="${style}">${blocks.join("")}</body></html>`
-  );
+/** The id of what an event says on a channel: whatever happens, the same. Letters, digits and "_", as Standard Webhooks wants. */
+export function messageIdOf(eventId: string, channel: Channel): string {
+  return `${eventId}_${channel.toLowerCase()}`;
+}
+
+/** The id by which the receiver can tell a second copy: an e-mail's RFC 5322 Message-ID, a webhook's webhook-id. */
+export function wireIdOf({ messageId, eventId, channel }: Pick<Message, "messageId" | "eventId" | "channel">): string {
+  return channel === "EMAIL" ? `<${eventId}@weft.local>` : messageId;
 }
 
 /** "EUR 1,234.50", exact whatever the size; "JPY 1,235". */
@@ -129,16 +108,10 @@ function fractionDigits(currencyCode: string): number {
   return maximumFractionDigits;
 }
 
-function letter(...paragraphs: string[]): string {
-  return `${[...paragraphs, "The Weft shop"].join("\n\n")}\n`;
-}
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
-}
-
-/** A name that somebody typed must not look like a paragraph of ours. */
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
+/** What somebody typed as one line: it must not look like a paragraph, a header or another direction of writing. */
+export function oneLine(text: string): string {
+  return text
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .replace(/\p{Bidi_Control}/gu, "")
+    .trim();
 }

@@ -2,9 +2,9 @@ import type { AddressInfo, Socket } from "node:net";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, expect, test } from "vitest";
-import type { Email } from "./domain.ts";
+import type { Message } from "./domain.ts";
 import { createMailer } from "./mailer.ts";
-import { MailRefused } from "./usecases.ts";
+import { MessageRefused } from "./usecases.ts";
 
 const telemetry = createTelemetry({ service: "notification", logLevel: "error" });
 const resources: Disposable[] = [];
@@ -12,13 +12,17 @@ afterEach(() => {
   for (const resource of resources.splice(0).toReversed()) resource[Symbol.dispose]();
 });
 
-const email: Email = {
+const email: Message = {
+  messageId: "01J00000000000000000000000_email",
   eventId: "01J00000000000000000000000",
   userId: "usr_1",
+  channel: "EMAIL",
   recipient: "ann@shop.test",
   subject: "Grüße",
   body: "Hello\n.\nthere\n",
+  html: '<html lang="en"><p>Hello</p></html>',
   state: "QUEUED",
+  failure: "",
   attempts: 1,
   createdAt: new Date(),
   sentAt: undefined,
@@ -61,7 +65,15 @@ test("sends text as it is, to one recipient, with the event's id as Message-ID",
   expect(received[0]?.data).toContain(`Message-ID: <${email.eventId}@weft.local>`);
   expect(received[0]?.data).toContain("From: Weft <shop@weft.local>");
   expect(received[0]?.data).toMatch(/Hello\r\n\.\r\nthere/);
-  expect(received[0]?.data).toMatch(/multipart\/alternative.*text\/plain.*text\/html.*<p>Hello<br>/s);
+  expect(received[0]?.data).toMatch(/multipart\/alternative.*text\/plain.*text\/html.*<p>Hello<\/p>/s);
+  expect(received[0]?.data).toContain("Auto-Submitted: auto-generated");
+});
+
+test("an e-mail from before there was HTML is plain text alone", async () => {
+  const { mailer, received } = await mailerFor({});
+  await mailer.send({ ...email, html: undefined });
+  expect(received[0]?.data).toMatch(/^Content-Type: text\/plain/m);
+  expect(received[0]?.data).not.toContain("text/html");
 });
 
 test("an address is never taken for a list of addresses or for headers", async () => {
@@ -72,9 +84,9 @@ test("an address is never taken for a list of addresses or for headers", async (
   expect(received.map(({ data }) => data).join()).not.toMatch(/^Bcc:/m);
 });
 
-test("the server's final no is MailRefused", async () => {
+test("the server's final no is MessageRefused", async () => {
   const { mailer } = await mailerFor({ onRcptTo: (_address, _session, done) => done(refusal(550)) });
-  await expect(mailer.send(email)).rejects.toBeInstanceOf(MailRefused);
+  await expect(mailer.send(email)).rejects.toBeInstanceOf(MessageRefused);
 });
 
 test.each<[string, SMTPServerOptions, boolean]>([
@@ -84,7 +96,7 @@ test.each<[string, SMTPServerOptions, boolean]>([
   const { mailer } = await mailerFor(options, silent);
   const error = await mailer.send(email).catch((reason) => reason);
   expect(error).toBeInstanceOf(Error);
-  expect(error).not.toBeInstanceOf(MailRefused);
+  expect(error).not.toBeInstanceOf(MessageRefused);
 });
 
 test("a server that takes an e-mail and is gone before it says so gets it once: another attempt is the sender's to begin and log", async () => {

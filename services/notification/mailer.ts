@@ -1,8 +1,8 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import { createTransport } from "nodemailer";
-import { htmlOf } from "./domain.ts";
-import { type Mailer, MailRefused, messageId } from "./usecases.ts";
+import { wireIdOf } from "./domain.ts";
+import { type Carrier, MessageRefused } from "./usecases.ts";
 
 export interface MailerOptions {
   /** smtp://host:port, smtps://user:password@host:port */
@@ -17,7 +17,7 @@ export interface MailerOptions {
 }
 
 /** Sends through one SMTP server, over a few connections that stay open. */
-export function createMailer(options: MailerOptions): Mailer & Disposable {
+export function createMailer(options: MailerOptions): Carrier & Disposable {
   const { smtpUrl, from, telemetry, connectionsMax = 4, timeoutMs = 4_000 } = options;
   const url = new URL(smtpUrl);
   const transport = createTransport({
@@ -38,19 +38,21 @@ export function createMailer(options: MailerOptions): Mailer & Disposable {
     disableUrlAccess: true,
   });
   return {
-    async send({ eventId, recipient, subject, body }) {
+    async send(message) {
+      const { recipient, subject, body: text, html } = message;
       try {
         // As an object: an address is never parsed as a list of addresses.
         const to = { name: "", address: recipient };
-        const html = htmlOf({ subject, body });
-        const mail = { from, to, subject, text: body, html, messageId: messageId(eventId) };
+        // RFC 3834: nobody's absence notice is to answer.
+        const headers = { "Auto-Submitted": "auto-generated" };
+        const mail = { from, to, subject, text, html, headers, messageId: wireIdOf(message) };
         const sent = await telemetry.span("smtp send", { kind: SpanKind.CLIENT }, () => transport.sendMail(mail));
         return withoutAddresses(sent.response);
       } catch (error) {
         // Without its cause, which would bring the address back into the log.
-        const { message, responseCode = 0 } = error as Error & { responseCode?: number };
-        const text = withoutAddresses(message);
-        throw responseCode < 500 ? new Error(text) : new MailRefused(text);
+        const { message: said, responseCode = 0 } = error as Error & { responseCode?: number };
+        const no = withoutAddresses(said);
+        throw responseCode < 500 ? new Error(no) : new MessageRefused(no);
       }
     },
     [Symbol.dispose]() {

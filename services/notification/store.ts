@@ -1,150 +1,120 @@
 import { Code } from "@connectrpc/connect";
 import { type Clock, rpcError } from "@weft/mesh/contract";
 import { type Database, decodePageToken, encodePageToken, type SqlValue, type Transaction } from "@weft/mesh/data";
-import type { Email, EmailState } from "./domain.ts";
+import type { Channel, Message, MessageState } from "./domain.ts";
+import { createInbox } from "./inbox.ts";
 import type { Inbox, SendDeps } from "./usecases.ts";
 
-export interface EmailStoreDeps {
+export interface MessageStoreDeps {
   readonly database: Database;
   readonly clock: Clock;
-  /** Called after a commit that has queued an e-mail. */
-  readonly onQueued: () => void;
+  /** Called after a commit that has queued a message on a channel. */
+  readonly onQueued: (channel: Channel) => void;
   /** W3C traceparent of what is going on, if anything is. */
   readonly traceparent: () => string | undefined;
 }
 
-export interface EmailStore {
-  readonly sending: SendDeps["emails"];
+export interface MessageStore {
+  readonly sending: SendDeps["messages"];
   inbox(tx: Transaction): Inbox;
-  /** A user's e-mails, newest first. @throws ConnectError INVALID_ARGUMENT naming page_token if it is not this list's */
+  /**
+   * A user's messages, newest first, of one channel or of all.
+   *
+   * @throws ConnectError INVALID_ARGUMENT naming page_token if it is not this list's
+   */
   list(page: {
     readonly userId: string;
+    readonly channel: Channel | undefined;
     readonly pageSize: number;
     readonly pageToken: string;
-  }): Promise<{ emails: Email[]; nextPageToken: string }>;
+  }): Promise<{ messages: Message[]; nextPageToken: string }>;
 }
 
-interface EmailRow {
+interface MessageRow {
+  readonly message_id: string;
   readonly event_id: string;
   readonly user_id: string;
+  readonly channel: Channel;
   readonly recipient: string;
   readonly subject: string;
   readonly body: string;
-  readonly state: EmailState;
+  readonly html: string | null;
+  readonly state: MessageState;
+  readonly failure: string;
   readonly attempts: number;
   readonly created_at: Date;
   readonly sent_at: Date | null;
 }
 
-const columns = "event_id, user_id, recipient, subject, body, state, attempts, created_at, sent_at";
+const columns =
+  "message_id, event_id, user_id, channel, recipient, subject, body, html, state, failure, attempts, created_at, sent_at";
+const failureLengthMax = 300;
 
-/** Contacts and e-mails in MariaDB or MySQL. Where an address has not arrived there is an empty one, and the e-mail is not due. */
-export function createEmailStore(deps: EmailStoreDeps): EmailStore {
+/** Contacts and messages in MariaDB or MySQL. */
+export function createMessageStore(deps: MessageStoreDeps): MessageStore {
   const { database, clock } = deps;
   return {
     inbox: (tx) => createInbox(deps, tx),
 
     sending: {
-      async get(eventId) {
-        const sql = `SELECT ${columns} FROM emails WHERE event_id = ?`;
-        const [row] = await database.query<EmailRow>("notification.selectEmail", sql, [eventId]);
-        return row && toEmail(row);
+      async get(messageId) {
+        const sql = `SELECT ${columns} FROM messages WHERE message_id = ?`;
+        const [row] = await database.query<MessageRow>("notification.selectMessage", sql, [messageId]);
+        return row && toMessage(row);
       },
-      async markSent(eventId) {
-        const sql = "UPDATE emails SET state = 'SENT', sent_at = ?, next_attempt_at = NULL WHERE event_id = ?";
-        await database.execute("notification.markSent", sql, [new Date(clock.now()), eventId]);
+      async markSent(messageId) {
+        const sql = "UPDATE messages SET state = 'SENT', sent_at = ?, next_attempt_at = NULL WHERE message_id = ?";
+        await database.execute("notification.markSent", sql, [new Date(clock.now()), messageId]);
       },
-      async markFailed(eventId) {
-        const sql = "UPDATE emails SET state = 'FAILED', next_attempt_at = NULL WHERE event_id = ?";
-        await database.execute("notification.markFailed", sql, [eventId]);
+      async markFailed(messageId, failure) {
+        const sql = "UPDATE messages SET state = 'FAILED', failure = ?, next_attempt_at = NULL WHERE message_id = ?";
+        await database.execute("notification.markFailed", sql, [failure.slice(0, failureLengthMax), messageId]);
       },
     },
 
-    async list({ userId, pageSize, pageToken }) {
-      const name = `emails of ${userId}`;
+    async list({ userId, channel, pageSize, pageToken }) {
+      const name = `${channel === "EMAIL" ? "emails" : "messages"} of ${userId}`;
       const after = pageToken === "" ? undefined : positionOf(decodePageToken(name, pageToken));
-      // Both comparisons, or the index would be read from the user's newest e-mail on for each page.
-      const from = after === undefined ? "" : "AND created_at <= ? AND (created_at < ? OR event_id < ?)";
-      const position: SqlValue[] = after === undefined ? [] : [after.createdAt, after.createdAt, after.eventId];
-      const rows = await database.query<EmailRow>(
-        "notification.listEmails",
-        `SELECT ${columns} FROM emails WHERE user_id = ? ${from} ORDER BY created_at DESC, event_id DESC LIMIT ${pageSize + 1}`,
-        [userId, ...position],
+      // Both comparisons, or the index would be read from the user's newest message on for each page.
+      const from = after === undefined ? "" : "AND created_at <= ? AND (created_at < ? OR message_id < ?)";
+      const position: SqlValue[] = after === undefined ? [] : [after.createdAt, after.createdAt, after.messageId];
+      const only = channel === undefined ? "" : "AND channel = ?";
+      const rows = await database.query<MessageRow>(
+        "notification.listMessages",
+        `SELECT ${columns} FROM messages WHERE user_id = ? ${from} ${only}
+         ORDER BY created_at DESC, message_id DESC LIMIT ${pageSize + 1}`,
+        [userId, ...position, ...(channel === undefined ? [] : [channel])],
       );
-      const emails = rows.slice(0, pageSize).map(toEmail);
-      const last = rows.length > pageSize ? emails.at(-1) : undefined;
-      const nextPageToken = last ? encodePageToken(name, [String(last.createdAt.getTime()), last.eventId]) : "";
-      return { emails, nextPageToken };
-    },
-  };
-}
-
-function createInbox({ clock, onQueued, traceparent }: EmailStoreDeps, tx: Transaction): Inbox {
-  return {
-    async saveContact({ userId, email, notifyByEmail, version }) {
-      // An empty address is a row that findContact() has locked. The version last: what is before it compares with the old one.
-      const isNews = "(email = '' OR VALUES(version) > version)";
-      const sql = `INSERT INTO contacts (user_id, email, notify_by_email, version) VALUES (?, ?, ?, ?)
-        ON DUPLICATE KEY UPDATE notify_by_email = IF(${isNews}, VALUES(notify_by_email), notify_by_email),
-          email = IF(${isNews}, VALUES(email), email), version = GREATEST(version, VALUES(version))`;
-      await tx.execute("notification.saveContact", sql, [userId, email, notifyByEmail ? 1 : 0, version]);
-      if (!notifyByEmail) {
-        const drop = "DELETE FROM emails WHERE user_id = ? AND recipient = ''";
-        await tx.execute("notification.dropWaiting", drop, [userId]);
-        return;
-      }
-      const { affectedRows } = await tx.execute(
-        "notification.addressWaiting",
-        "UPDATE emails SET recipient = ?, next_attempt_at = ? WHERE user_id = ? AND recipient = ''",
-        [email, new Date(clock.now()), userId],
-      );
-      if (affectedRows > 0) tx.afterCommit(onQueued);
-    },
-
-    async findContact(userId) {
-      // Locks the row, there or not: an address that arrives now waits, and then finds the e-mail that waits for it.
-      const lock = "INSERT INTO contacts (user_id, email) VALUES (?, '') ON DUPLICATE KEY UPDATE user_id = user_id";
-      await tx.execute("notification.lockContact", lock, [userId]);
-      const sql = "SELECT email, notify_by_email AS notifyByEmail FROM contacts WHERE user_id = ?";
-      interface Row {
-        email: string;
-        notifyByEmail: number;
-      }
-      const [row] = await tx.query<Row>("notification.findContact", sql, [userId]);
-      return { email: row?.email ?? "", notifyByEmail: Number(row?.notifyByEmail ?? 1) === 1 };
-    },
-
-    async queue({ eventId, userId, recipient, subject, body }) {
-      const now = new Date(clock.now());
-      await tx.execute(
-        "notification.queueEmail",
-        `INSERT INTO emails (event_id, user_id, recipient, subject, body, state, created_at, next_attempt_at, attempts, traceparent)
-         VALUES (?, ?, ?, ?, ?, 'QUEUED', ?, ?, 0, ?) ON DUPLICATE KEY UPDATE event_id = event_id`,
-        [eventId, userId, recipient, subject, body, now, recipient === "" ? null : now, traceparent() ?? null],
-      );
-      tx.afterCommit(onQueued);
+      const messages = rows.slice(0, pageSize).map(toMessage);
+      const last = rows.length > pageSize ? messages.at(-1) : undefined;
+      const nextPageToken = last ? encodePageToken(name, [String(last.createdAt.getTime()), last.messageId]) : "";
+      return { messages, nextPageToken };
     },
   };
 }
 
 /** Where the page before ended. */
-function positionOf([createdAt = "", eventId = ""]: readonly string[]): { createdAt: Date; eventId: string } {
+function positionOf([createdAt = "", messageId = ""]: readonly string[]): { createdAt: Date; messageId: string } {
   // Milliseconds up to the year 2286, and what an id is made of: the database refuses others.
-  if (!/^\d{1,13}$/.test(createdAt) || !/^[\w-]{1,64}$/.test(eventId)) {
+  if (!/^\d{1,13}$/.test(createdAt) || !/^[\w-]{1,80}$/.test(messageId)) {
     const violations = [{ field: "page_token", description: "is not a next_page_token of this list" }];
     throw rpcError(Code.InvalidArgument, "page_token is not a next_page_token of this list", { violations });
   }
-  return { createdAt: new Date(Number(createdAt)), eventId };
+  return { createdAt: new Date(Number(createdAt)), messageId };
 }
 
-function toEmail(row: EmailRow): Email {
+function toMessage(row: MessageRow): Message {
   return {
+    messageId: row.message_id,
     eventId: row.event_id,
     userId: row.user_id,
+    channel: row.channel,
     recipient: row.recipient,
     subject: row.subject,
     body: row.body,
+    html: row.html ?? undefined,
     state: row.state,
+    failure: row.failure,
     attempts: Number(row.attempts),
     createdAt: row.created_at,
     sentAt: row.sent_at ?? undefined,

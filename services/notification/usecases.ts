@@ -1,122 +1,117 @@
 import type { Logger } from "@weft/mesh/telemetry";
-import { type Content, type Email, type Money, type OrderedLine, orderConfirmation, welcome } from "./domain.ts";
+import {
+  type Channel,
+  type Contact,
+  channels,
+  type Message,
+  type Recipient,
+  recipientsOf,
+  wireIdOf,
+} from "./domain.ts";
+import { contentOf, emailOf, type Notice, welcome } from "./templates.ts";
 
-/** How a user is to be written to, as of a version of the user. */
-export interface Contact {
-  readonly userId: string;
-  readonly email: string;
-  /** Whether the user wants to be told of his orders by e-mail. */
-  readonly notifyByEmail: boolean;
-  readonly version: bigint;
-}
+/** A message to be queued. */
+export type NewMessage = Pick<Message, "eventId" | "userId" | "channel" | "recipient" | "subject" | "body" | "html">;
 
-/** Contacts and e-mails inside the transaction of an event. */
+/** Contacts and messages inside the transaction of an event. */
 export interface Inbox {
-  /**
-   * Remembers a contact, unless a later one is known, and gives the address to the e-mails that wait for it; they are dropped if
-   * the user wants none.
-   */
-  saveContact(contact: Contact): Promise<void>;
-  /** A user's contact; an empty address if it has not arrived, which it then cannot do before the transaction ends. */
-  findContact(userId: string): Promise<Pick<Contact, "email" | "notifyByEmail">>;
-  /** Queues an e-mail, to be sent once it has a recipient; the same event's again changes nothing. */
-  queue(email: Pick<Email, "eventId" | "userId" | "recipient" | "subject" | "body">): Promise<void>;
+  /** Remembers a contact, unless a later one is known. Returns the one that is known now. */
+  saveContact(contact: Contact): Promise<Contact>;
+  /** A user's contact; undefined if it has not arrived, which it then cannot do before the transaction ends. */
+  findContact(userId: string): Promise<Contact | undefined>;
+  /** Queues a message, to be sent once it has a recipient; the same event's on the same channel again changes nothing. */
+  queue(message: NewMessage): Promise<void>;
+  /** Gives their recipients to the messages that wait for a user's contact, and drops those on other channels. */
+  addressWaiting(userId: string, recipients: readonly Recipient[]): Promise<void>;
 }
 
-/** Somebody has opened an account: remembers the address, and greets. */
+/** Somebody has told where and how he wants to be told of his orders: what has waited for that is sent now. */
+export async function learnContact(inbox: Inbox, contact: Contact): Promise<void> {
+  const known = await inbox.saveContact(contact);
+  await inbox.addressWaiting(known.userId, recipientsOf(known));
+}
+
+/** Somebody has opened an account: remembers the address, and greets. By e-mail, and until he says otherwise so are all others. */
 export async function greet(
   inbox: Inbox,
-  event: {
-    readonly eventId: string;
-    readonly userId: string;
-    readonly email: string;
-    readonly displayName: string;
-    readonly version: bigint;
-  },
+  event: Pick<Contact, "userId" | "email" | "version"> & { readonly eventId: string; readonly displayName: string },
 ): Promise<void> {
-  const { eventId, userId, email: recipient, version } = event;
-  await inbox.saveContact({ userId, email: recipient, notifyByEmail: true, version });
-  await inbox.queue({ eventId, userId, recipient, ...welcome(event) });
+  const { eventId, userId, email, version } = event;
+  const wishes = { notifyByEmail: true, notifyBySms: false, notifyByPush: false };
+  await learnContact(inbox, { userId, email, phone: "", pushToken: "", ...wishes, version });
+  await inbox.queue({ eventId, userId, channel: "EMAIL", recipient: email, ...emailOf(welcome(event)) });
 }
 
-/** An order is confirmed: tells the customer, if need be as soon as the address has arrived. */
-export async function confirmOrder(
-  inbox: Inbox,
-  event: {
-    readonly eventId: string;
-    readonly orderId: string;
-    readonly userId: string;
-    readonly lines: readonly OrderedLine[];
-    readonly total: Money;
-  },
-): Promise<void> {
-  await tellOfOrder(inbox, event, orderConfirmation(event));
-}
-
-/** Something has become of an order: tells the customer, if he wants to hear of it, if need be as soon as the address has arrived. */
+/**
+ * Something has become of an order: tells the customer on the channels that he wants. While his contact has not arrived nobody knows
+ * which those are, so there is a message waiting for it on each.
+ */
 export async function tellOfOrder(
   inbox: Inbox,
-  event: { readonly eventId: string; readonly userId: string },
-  content: Content,
+  { eventId, userId }: { readonly eventId: string; readonly userId: string },
+  notice: Notice,
 ): Promise<void> {
-  const { eventId, userId } = event;
-  const { email: recipient, notifyByEmail } = await inbox.findContact(userId);
-  if (notifyByEmail) await inbox.queue({ eventId, userId, recipient, ...content });
+  const contact = await inbox.findContact(userId);
+  const recipients =
+    contact === undefined ? channels.map((channel) => ({ channel, address: "" })) : recipientsOf(contact);
+  for (const { channel, address: recipient } of recipients) {
+    await inbox.queue({ eventId, userId, channel, recipient, ...contentOf(notice, channel) });
+  }
 }
 
-/** Hands an e-mail to a mail server. */
-export interface Mailer {
-  /** Returns the server's answer once it has accepted the e-mail. @throws MailRefused if it never will */
-  send(email: Email): Promise<string>;
+/** Hands messages of one channel to whoever delivers them. */
+export interface Carrier {
+  /** Returns the answer once the message is accepted. @throws MessageRefused if it never will be */
+  send(message: Message): Promise<string>;
 }
 
-/** The mail server's final no (SMTP 5xx): asking again would be answered the same. */
-export class MailRefused extends Error {
-  override name = "MailRefused";
+/** A final no: asking again would be answered the same. Its text names no address. */
+export class MessageRefused extends Error {
+  override name = "MessageRefused";
 }
 
 export interface SendDeps {
-  readonly emails: {
-    get(eventId: string): Promise<Email | undefined>;
-    markSent(eventId: string): Promise<void>;
-    markFailed(eventId: string): Promise<void>;
+  readonly messages: {
+    get(messageId: string): Promise<Message | undefined>;
+    markSent(messageId: string): Promise<void>;
+    markFailed(messageId: string, failure: string): Promise<void>;
   };
-  readonly mailer: Mailer;
+  readonly carriers: Readonly<Record<Channel, Carrier>>;
   readonly logger: Logger;
 }
 
-/** Attempts in all; with the worker's backoff, a mail server may be away for more than an hour. */
+/** Attempts in all; with the worker's backoff, whoever delivers may be away for more than an hour. */
 export const attemptsMax = 30;
 
 /**
- * Sends one queued e-mail. A crash between the server's yes and the commit sends it again, with the same Message-ID: SMTP has no
- * way to ask. The log lines before and after the server's yes are how one can tell: the yes itself may be lost in the crash.
+ * Sends one queued message. A crash between the receiver's yes and the commit sends it again, with the same id: a gateway knows it by
+ * that; SMTP has no way to ask, and the log lines before and after the server's yes are how one can tell, since the yes itself may be
+ * lost in the crash.
  *
  * @throws what went wrong, if it is worth another attempt
  */
-export async function sendEmail(
-  deps: SendDeps,
-  row: { readonly eventId: string; readonly attempts: number },
+export async function sendMessage(
+  { messages, carriers, logger }: SendDeps,
+  row: { readonly messageId: string; readonly attempts: number },
 ): Promise<undefined> {
-  const { emails, mailer, logger } = deps;
-  const email = await emails.get(row.eventId);
-  if (email?.state !== "QUEUED") return;
-  const { eventId, userId } = email;
-  const fields = { event_id: eventId, user_id: userId, message_id: messageId(eventId), attempts: row.attempts };
-  try {
-    logger.info("smtp sending", fields);
-    const answer = await mailer.send(email);
-    logger.info("smtp accepted", { ...fields, answer });
-  } catch (error) {
-    if (!(error instanceof MailRefused) && row.attempts < attemptsMax) throw error;
-    logger.error("e-mail given up", { ...fields, error });
-    await emails.markFailed(email.eventId);
+  const message = await messages.get(row.messageId);
+  if (message?.state !== "QUEUED") return;
+  const { eventId, userId, channel, messageId } = message;
+  const fields = { event_id: eventId, user_id: userId, channel, message_id: wireIdOf(message), attempts: row.attempts };
+  if (message.recipient === "") {
+    logger.warn("message given up: the user's contact has not arrived", fields);
+    await messages.markFailed(messageId, "the user's contact has not arrived");
     return;
   }
-  await emails.markSent(email.eventId);
-}
-
-/** RFC 5322 Message-ID of the e-mail that an event has caused. */
-export function messageId(eventId: string): string {
-  return `<${eventId}@weft.local>`;
+  try {
+    logger.info("message sending", fields);
+    const answer = await carriers[channel].send(message);
+    logger.info("message accepted", { ...fields, answer });
+  } catch (error) {
+    if (!(error instanceof MessageRefused) && row.attempts < attemptsMax) throw error;
+    logger.error("message given up", { ...fields, error });
+    await messages.markFailed(messageId, (error as Error).message);
+    return;
+  }
+  await messages.markSent(messageId);
 }

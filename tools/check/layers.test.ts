@@ -62,6 +62,13 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
   { file: "services/order/pricing.ts", forbidden: ["./store.ts"], allowed: ["./domain.ts"] },
   { file: "services/order/changes.ts", forbidden: ["./events.ts"], allowed: ["./domain.ts"] },
   {
+    file: "services/notification/templates.ts",
+    forbidden: ["./usecases.ts", "./store.ts"],
+    allowed: ["./domain.ts", "./letter.ts", "./sms-text.ts"],
+  },
+  { file: "services/notification/letter.ts", forbidden: ["./events.ts"], allowed: ["./domain.ts"] },
+  { file: "services/notification/sms-text.ts", forbidden: ["./mailer.ts"], allowed: ["./domain.ts"] },
+  {
     file: "services/order/domain.ts",
     forbidden: ["./usecases.ts", "./pricing.ts", "../user/domain.ts", "@weft/mesh/data", "node:fs"],
     allowed: ["@weft/mesh/contract", "../../gen/shop/order/v1/events_pb.ts", "@connectrpc/connect"],

@@ -78,16 +78,19 @@ function products(catalog: Client<typeof CatalogService>): Mistake[] {
 
 function people(
   users: Client<typeof UserService>,
-  emails: Client<typeof NotificationService>,
+  notifications: Client<typeof NotificationService>,
   userId: string,
 ): Mistake[] {
   const change = { profile: {}, updateMask: { paths: ["phone"] } };
   return [
     ["nobody's profile", () => users.getProfile({}), /log in/, Code.Unauthenticated],
     ["changing nobody's", () => users.updateProfile(change), /log in/, Code.Unauthenticated],
-    ["nobody's e-mails", () => emails.listEmails({}), /user_id/],
-    ["101 e-mails", () => emails.listEmails({ userId, pageSize: 101 }), /page_size.*100/],
-    ["e-mails after garbage", () => emails.listEmails({ userId, pageToken: "garbage" }), /page_token/],
+    ["nobody's e-mails", () => notifications.listEmails({}), /user_id/],
+    ["101 e-mails", () => notifications.listEmails({ userId, pageSize: 101 }), /page_size.*100/],
+    ["e-mails after garbage", () => notifications.listEmails({ userId, pageToken: "garbage" }), /page_token/],
+    ["nobody's messages", () => notifications.listMessages({}), /user_id/],
+    ["101 messages", () => notifications.listMessages({ userId, pageSize: 101 }), /page_size.*100/],
+    ["messages after garbage", () => notifications.listMessages({ userId, pageToken: "garbage" }), /page_token/],
   ];
 }
 

@@ -77,7 +77,7 @@ describe("when a part of the shop is away", () => {
     // A mail may have come twice only if it was begun twice: the kill came between SMTP's acceptance, whose reply may be lost
     // with the process, and the commit.
     const mails = await confirmations(ada);
-    const begun = (await shop.logs("notification")).filter(({ message }) => message === "smtp sending");
+    const begun = (await shop.logs("notification")).filter(({ message }) => message === "message sending");
     for (const { message_id } of mails) {
       const times = mails.filter((mail) => mail.message_id === message_id).length;
       const logged = begun.filter((line) => JSON.stringify(line).includes(message_id.slice(1, -1))).length;

@@ -65,6 +65,36 @@ describe.each(["multi", "single"] as const)("the shop, topology %s", (topology) 
     expect((await ada.catalog.getProduct({ sku })).available).toBe((available ?? 0n) - 2n);
   });
 
+  test("a customer who asks for SMS is told of his order by SMS, once, in the order's trace, and by no e-mail", async () => {
+    const ada = await shop.customer();
+    const phone = `+49${String(Date.now()).slice(-10)}`;
+    await ada.accounts.updateProfile({
+      profile: { phone, notifyBySms: true, notifyByEmail: false },
+      updateMask: { paths: ["phone", "notify_by_sms", "notify_by_email"] },
+    });
+    // An order's events and a profile's come from two services, in any order.
+    await expect
+      .poll(() => shop.rows("notification", "SELECT phone FROM contacts WHERE user_id = ?", [ada.userId]))
+      .toEqual([{ phone }]);
+    const { order: placed } = await ada.orders.placeOrder(order());
+    const traceId = ada.lastRequestId();
+    const own = async () => (await shop.webhooks()).filter(({ to }) => to === phone);
+    await expect
+      .poll(own)
+      .toMatchObject([
+        { channel: "sms", text: expect.stringContaining(`your order ${placed?.orderId} is confirmed`), copies: 1 },
+      ]);
+    expect((await own())[0]?.traceparent).toContain(traceId);
+    const subjects = (await shop.mails()).filter(({ to }) => to.includes(ada.email)).map(({ subject }) => subject);
+    expect(subjects).toEqual(["Welcome to the Weft shop"]);
+    const log = JSON.stringify(await shop.logs(topology === "multi" ? "notification" : "single"));
+    expect(log).toContain("message accepted");
+    expect(log).not.toContain(phone);
+    const spans = () => shop.spans(traceId);
+    await expect.poll(async () => (await spans()).map(({ name }) => name)).toContain("webhook /v1/sms");
+    expect(JSON.stringify(await spans())).not.toContain(phone);
+  });
+
   test("one order is one trace through every service that it touched", async () => {
     const ada = await shop.customer();
     const placed = await ada.orders.placeOrder(order());

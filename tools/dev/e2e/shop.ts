@@ -12,6 +12,7 @@ import type { Topology } from "../stack/members.ts";
 import { createStack, type Stack } from "../stack.ts";
 // For the types that the global setup provides.
 import type {} from "../testing/global-setup.ts";
+import type { CaughtWebhook } from "../webhook-catcher.ts";
 
 /** A mail as the catcher keeps it. */
 export interface Mail {
@@ -35,6 +36,8 @@ export interface Shop extends AsyncDisposable {
   /** Rows of a service's schema, read directly. */
   rows<Row>(service: string, sql: string, params?: (string | number)[]): Promise<Row[]>;
   mails(): Promise<Mail[]>;
+  /** The text and push messages that the gateway has delivered. */
+  webhooks(): Promise<CaughtWebhook[]>;
   ledger(): Promise<LedgerEntry[]>;
   /** Makes the payment provider misbehave. */
   fault(fault: Record<string, string | number>): Promise<void>;
@@ -90,6 +93,9 @@ export async function startShop(topology: Topology, env: Environment = {}): Prom
     },
     async mails() {
       return (await (await fetch(`${addresses.mail}/messages`)).json()) as Mail[];
+    },
+    async webhooks() {
+      return (await (await fetch(`${addresses.webhooks}/messages`)).json()) as CaughtWebhook[];
     },
     async ledger() {
       return ((await (await provider("/v1/ledger")).json()) as { entries: LedgerEntry[] }).entries;

@@ -2,24 +2,24 @@
 // @generated from file shop/notification/v1/notification.proto (package shop.notification.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@weft/mesh/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_weft_v1_options } from "@weft/mesh/gen/weft/v1/options_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file shop/notification/v1/notification.proto.
  */
 export const file_shop_notification_v1_notification: GenFile = /*@__PURE__*/
-  fileDesc("CidzaG9wL25vdGlmaWNhdGlvbi92MS9ub3RpZmljYXRpb24ucHJvdG8SFHNob3Aubm90aWZpY2F0aW9uLnYxIn4KEUxpc3RFbWFpbHNSZXF1ZXN0Ei0KB3VzZXJfaWQYASABKAlCHLpIGXIXMhVeW0EtWmEtejAtOV8tXXsxLDY0fSQSHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAQiWgoSTGlzdEVtYWlsc1Jlc3BvbnNlEisKBmVtYWlscxgBIAMoCzIbLnNob3Aubm90aWZpY2F0aW9uLnYxLkVtYWlsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKZAQoFRW1haWwSEAoIZXZlbnRfaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZW50X2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhdHRlbXB0cxgFIAEoBTKFAQoTTm90aWZpY2F0aW9uU2VydmljZRJkCgpMaXN0RW1haWxzEicuc2hvcC5ub3RpZmljYXRpb24udjEuTGlzdEVtYWlsc1JlcXVlc3QaKC5zaG9wLm5vdGlmaWNhdGlvbi52MS5MaXN0RW1haWxzUmVzcG9uc2UiA5ACARoIsuEYBAoCCAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_weft_v1_options]);
+  fileDesc("CidzaG9wL25vdGlmaWNhdGlvbi92MS9ub3RpZmljYXRpb24ucHJvdG8SFHNob3Aubm90aWZpY2F0aW9uLnYxIn4KEUxpc3RFbWFpbHNSZXF1ZXN0Ei0KB3VzZXJfaWQYASABKAlCHLpIGXIXMhVeW0EtWmEtejAtOV8tXXsxLDY0fSQSHAoJcGFnZV9zaXplGAIgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAQiWgoSTGlzdEVtYWlsc1Jlc3BvbnNlEisKBmVtYWlscxgBIAMoCzIbLnNob3Aubm90aWZpY2F0aW9uLnYxLkVtYWlsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKZAQoFRW1haWwSEAoIZXZlbnRfaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZW50X2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhdHRlbXB0cxgFIAEoBSKAAQoTTGlzdE1lc3NhZ2VzUmVxdWVzdBItCgd1c2VyX2lkGAEgASgJQhy6SBlyFzIVXltBLVphLXowLTlfLV17MSw2NH0kEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEImAKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEi8KCG1lc3NhZ2VzGAEgAygLMh0uc2hvcC5ub3RpZmljYXRpb24udjEuTWVzc2FnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiowIKB01lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoCRIQCghldmVudF9pZBgCIAEoCRIuCgdjaGFubmVsGAMgASgOMh0uc2hvcC5ub3RpZmljYXRpb24udjEuQ2hhbm5lbBIPCgdzdWJqZWN0GAQgASgJEjEKBXN0YXRlGAUgASgOMiIuc2hvcC5ub3RpZmljYXRpb24udjEuTWVzc2FnZVN0YXRlEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3NlbnRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAggASgFEg8KB2ZhaWx1cmUYCSABKAkqWAoHQ2hhbm5lbBIXChNDSEFOTkVMX1VOU1BFQ0lGSUVEEAASEQoNQ0hBTk5FTF9FTUFJTBABEg8KC0NIQU5ORUxfU01TEAISEAoMQ0hBTk5FTF9QVVNIEAMqeQoMTWVzc2FnZVN0YXRlEh0KGU1FU1NBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRNRVNTQUdFX1NUQVRFX1FVRVVFRBABEhYKEk1FU1NBR0VfU1RBVEVfU0VOVBACEhgKFE1FU1NBR0VfU1RBVEVfRkFJTEVEEAMy8QEKE05vdGlmaWNhdGlvblNlcnZpY2USZAoKTGlzdEVtYWlscxInLnNob3Aubm90aWZpY2F0aW9uLnYxLkxpc3RFbWFpbHNSZXF1ZXN0Giguc2hvcC5ub3RpZmljYXRpb24udjEuTGlzdEVtYWlsc1Jlc3BvbnNlIgOQAgESagoMTGlzdE1lc3NhZ2VzEikuc2hvcC5ub3RpZmljYXRpb24udjEuTGlzdE1lc3NhZ2VzUmVxdWVzdBoqLnNob3Aubm90aWZpY2F0aW9uLnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIgOQAgEaCLLhGAQKAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_weft_v1_options]);
 
 /**
  * @generated from message shop.notification.v1.ListEmailsRequest
  */
-export type ListEmailsRequest = Message<"shop.notification.v1.ListEmailsRequest"> & {
+export type ListEmailsRequest = Message$1<"shop.notification.v1.ListEmailsRequest"> & {
   /**
    * @generated from field: string user_id = 1;
    */
@@ -50,7 +50,7 @@ export const ListEmailsRequestSchema: GenMessage<ListEmailsRequest> = /*@__PURE_
 /**
  * @generated from message shop.notification.v1.ListEmailsResponse
  */
-export type ListEmailsResponse = Message<"shop.notification.v1.ListEmailsResponse"> & {
+export type ListEmailsResponse = Message$1<"shop.notification.v1.ListEmailsResponse"> & {
   /**
    * @generated from field: repeated shop.notification.v1.Email emails = 1;
    */
@@ -74,7 +74,7 @@ export const ListEmailsResponseSchema: GenMessage<ListEmailsResponse> = /*@__PUR
 /**
  * @generated from message shop.notification.v1.Email
  */
-export type Email = Message<"shop.notification.v1.Email"> & {
+export type Email = Message$1<"shop.notification.v1.Email"> & {
   /**
    * Id of the event that caused it; also the Message-ID's left side.
    *
@@ -115,7 +115,211 @@ export const EmailSchema: GenMessage<Email> = /*@__PURE__*/
   messageDesc(file_shop_notification_v1_notification, 2);
 
 /**
- * E-mails to customers, sent because of domain events. Nothing asks for one by RPC.
+ * @generated from message shop.notification.v1.ListMessagesRequest
+ */
+export type ListMessagesRequest = Message$1<"shop.notification.v1.ListMessagesRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * 0 means 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.notification.v1.ListMessagesRequest.
+ * Use `create(ListMessagesRequestSchema)` to create a new message.
+ */
+export const ListMessagesRequestSchema: GenMessage<ListMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_shop_notification_v1_notification, 3);
+
+/**
+ * @generated from message shop.notification.v1.ListMessagesResponse
+ */
+export type ListMessagesResponse = Message$1<"shop.notification.v1.ListMessagesResponse"> & {
+  /**
+   * @generated from field: repeated shop.notification.v1.Message messages = 1;
+   */
+  messages: Message[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.notification.v1.ListMessagesResponse.
+ * Use `create(ListMessagesResponseSchema)` to create a new message.
+ */
+export const ListMessagesResponseSchema: GenMessage<ListMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_shop_notification_v1_notification, 4);
+
+/**
+ * One message on one channel.
+ *
+ * @generated from message shop.notification.v1.Message
+ */
+export type Message = Message$1<"shop.notification.v1.Message"> & {
+  /**
+   * The event's id and the channel; of SMS and push also the webhook's id.
+   *
+   * @generated from field: string message_id = 1;
+   */
+  messageId: string;
+
+  /**
+   * Id of the event that caused it.
+   *
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * @generated from field: shop.notification.v1.Channel channel = 3;
+   */
+  channel: Channel;
+
+  /**
+   * An e-mail's subject, a push message's title, what a text message is about.
+   *
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+
+  /**
+   * @generated from field: shop.notification.v1.MessageState state = 5;
+   */
+  state: MessageState;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 6;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was accepted; not set while it waits.
+   *
+   * @generated from field: google.protobuf.Timestamp sent_at = 7;
+   */
+  sentAt?: Timestamp | undefined;
+
+  /**
+   * Attempts so far.
+   *
+   * @generated from field: int32 attempts = 8;
+   */
+  attempts: number;
+
+  /**
+   * Why it was given up, without any address; empty if it was not.
+   *
+   * @generated from field: string failure = 9;
+   */
+  failure: string;
+};
+
+/**
+ * Describes the message shop.notification.v1.Message.
+ * Use `create(MessageSchema)` to create a new message.
+ */
+export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
+  messageDesc(file_shop_notification_v1_notification, 5);
+
+/**
+ * @generated from enum shop.notification.v1.Channel
+ */
+export const Channel = {
+  /**
+   * @generated from enum value: CHANNEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: CHANNEL_EMAIL = 1;
+   */
+  EMAIL: 1,
+
+  /**
+   * @generated from enum value: CHANNEL_SMS = 2;
+   */
+  SMS: 2,
+
+  /**
+   * @generated from enum value: CHANNEL_PUSH = 3;
+   */
+  PUSH: 3,
+} as const;
+
+/**
+ * @generated from enum shop.notification.v1.Channel
+ */
+export type Channel = (typeof Channel)[keyof typeof Channel] | UnknownEnum;
+
+/**
+ * Describes the enum shop.notification.v1.Channel.
+ */
+export const ChannelSchema: GenEnum<Channel> = /*@__PURE__*/
+  enumDesc(file_shop_notification_v1_notification, 0);
+
+/**
+ * @generated from enum shop.notification.v1.MessageState
+ */
+export const MessageState = {
+  /**
+   * @generated from enum value: MESSAGE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * To be sent: at once, once the user's contact has arrived, or again after a failed attempt.
+   *
+   * @generated from enum value: MESSAGE_STATE_QUEUED = 1;
+   */
+  QUEUED: 1,
+
+  /**
+   * Whoever delivers it has accepted it.
+   *
+   * @generated from enum value: MESSAGE_STATE_SENT = 2;
+   */
+  SENT: 2,
+
+  /**
+   * Given up, see failure.
+   *
+   * @generated from enum value: MESSAGE_STATE_FAILED = 3;
+   */
+  FAILED: 3,
+} as const;
+
+/**
+ * @generated from enum shop.notification.v1.MessageState
+ */
+export type MessageState = (typeof MessageState)[keyof typeof MessageState] | UnknownEnum;
+
+/**
+ * Describes the enum shop.notification.v1.MessageState.
+ */
+export const MessageStateSchema: GenEnum<MessageState> = /*@__PURE__*/
+  enumDesc(file_shop_notification_v1_notification, 1);
+
+/**
+ * Messages to customers by e-mail, SMS and push, sent because of domain events. Nothing asks for one by RPC.
  *
  * @generated from service shop.notification.v1.NotificationService
  */
@@ -129,6 +333,16 @@ export const NotificationService: GenService<{
     methodKind: "unary";
     input: typeof ListEmailsRequestSchema;
     output: typeof ListEmailsResponseSchema;
+  },
+  /**
+   * What a user was told on all channels, newest first, also what waits or was given up.
+   *
+   * @generated from rpc shop.notification.v1.NotificationService.ListMessages
+   */
+  listMessages: {
+    methodKind: "unary";
+    input: typeof ListMessagesRequestSchema;
+    output: typeof ListMessagesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_notification_v1_notification, 0);
