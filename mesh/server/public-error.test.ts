@@ -24,6 +24,14 @@ describe("publicError()", () => {
     },
   );
 
+  test.each([Code.Unavailable, Code.DeadlineExceeded])("tells when to try again what is away, code %s", (code) => {
+    expect(retryDelayMs(publicError(received(rpcError(code, "away")), id))).toBe(1_000);
+  });
+
+  test("promises nothing of what is broken", () => {
+    expect(publicError(received(rpcError(Code.Internal, "broken")), id).details).toEqual([]);
+  });
+
   test.each([Code.ResourceExhausted, Code.Aborted])("tells of the mesh's own bounds no names, code %s", (code) => {
     const text = "order.insertOrder: too many callers wait for a connection (queueLengthMax)";
     const inner = rpcError(code, text, { reason: "POOL_EXHAUSTED", domain: "weft", metadata: { limit: "x" } });

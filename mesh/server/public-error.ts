@@ -1,4 +1,4 @@
-import { createRegistry, fromBinary } from "@bufbuild/protobuf";
+import { create, createRegistry, fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, file_google_rpc_error_details, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 
@@ -11,11 +11,17 @@ const knownDetails = createRegistry(file_google_rpc_error_details);
 export function publicError(error: ConnectError, requestId: string): ConnectError {
   const message = innerMessages[error.code] ?? (isOfTheMesh(error) ? meshMessages[error.code] : undefined);
   const visible = new ConnectError(message ? `${message} (request id ${requestId})` : error.rawMessage, error.code);
-  visible.details = message
-    ? error.findDetails(RetryInfoSchema).map((value) => ({ desc: RetryInfoSchema, value }))
-    : error.details.map(legible);
+  visible.details = message ? whenToRetry(error) : error.details.map(legible);
   visible.metadata.set("x-request-id", requestId);
   return visible;
+}
+
+/** What the error says of it; of what is away or too slow, a wait after which a breaker has let a probe through. */
+function whenToRetry(error: ConnectError): ConnectError["details"] {
+  const said = error.findDetails(RetryInfoSchema);
+  const isAway = error.code === Code.Unavailable || error.code === Code.DeadlineExceeded;
+  const values = said.length === 0 && isAway ? [create(RetryInfoSchema, { retryDelay: retryDelayDefault })] : said;
+  return values.map((value) => ({ desc: RetryInfoSchema, value }));
 }
 
 /** Whether the mesh itself says it: a full pool names a statement, a bound its setting. */
@@ -33,6 +39,8 @@ function legible(detail: ConnectError["details"][number]): ConnectError["details
     return detail;
   }
 }
+
+const retryDelayDefault = { seconds: 1n };
 
 const innerMessages: Partial<Record<Code, string>> = {
   [Code.Internal]: "internal error",

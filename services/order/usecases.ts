@@ -54,11 +54,14 @@ export interface PlaceOrderDeps {
 /** PlaceOrder answers so long before its caller's deadline, so that the answer still arrives. */
 export const answerMarginMs = 200;
 
+/** How long it goes on waiting once a step has failed, an inventory that is away say: for the next attempt, not for an outage to end. */
+export const failedStepWaitMs = 1_000;
+
 /** Longest wait for an order to settle where the caller sets no deadline. */
 export const settleWaitMaxMs = 5_000;
 
 /**
- * Places an order, once for each key of a user, and waits for it to settle as long as the caller has time.
+ * Places an order, once for each key of a user, and waits for it to settle as long as the caller has time and a step has not failed.
  *
  * A caller that leaves before the commit stops it; after the commit the order goes on by itself.
  *
@@ -85,7 +88,8 @@ export async function placeOrder(deps: PlaceOrderDeps, input: PlaceOrderInput): 
   // Its compensations are part of the answer: who is told of a declined payment may order again at once.
   const untilMs = answerBeforeMs(deps.clock);
   await firstOf(drive, Math.max(0, untilMs - deps.clock.now()), currentSignal());
-  return await waitUntilSettled(deps, subscription, orderId, untilMs);
+  const untilNextAttemptMs = deps.clock.now() + failedStepWaitMs;
+  return await waitUntilSettled(deps, subscription, orderId, Math.min(untilMs, untilNextAttemptMs));
 }
 
 /** One order. @throws ConnectError NOT_FOUND if there is none, or if it is not the given user's (undefined: an operator) */

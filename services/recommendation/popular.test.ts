@@ -45,7 +45,7 @@ test.each([
   wait(60_000);
   for (let i = 0; i < 3; i += 1) expect(await popular()).toEqual(["old"]);
   expect(asked()).toBe(2);
-  wait(5_000);
+  wait(2_000);
   await popular();
   expect(asked()).toBe(3);
 });
@@ -54,6 +54,6 @@ test("an empty list is asked for again soon: a shop that has just opened", async
   const answers: string[][] = [[], ["A"]];
   const { popular, wait } = world(async () => answers.shift());
   expect(await popular()).toEqual([]);
-  wait(5_000);
+  wait(2_000);
   expect(await popular()).toEqual(["A"]);
 });

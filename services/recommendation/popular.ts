@@ -18,7 +18,7 @@ export function createPopular({
   ask,
   clock,
   ttlMs = 60_000,
-  retryMs = 5_000,
+  retryMs = 2_000,
 }: PopularOptions): () => Promise<readonly string[]> {
   let known: readonly string[] = [];
   let askAgainAtMs = Number.NEGATIVE_INFINITY;
