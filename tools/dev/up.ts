@@ -21,6 +21,7 @@ function summary({ members, addresses, started }: StackReport, elapsed: string):
     `${done} (${elapsed}, TOPOLOGY=${addresses.topology})`,
     `public API  ${addresses.edge}`,
     `mail        ${addresses.mail}/messages`,
+    `SMS, push   ${addresses.webhooks}/messages`,
     `traces      ${addresses.otlp}/traces`,
     `logs        make logs`,
     `stop        make down`,
