@@ -110,6 +110,30 @@ test("a request that is no valid message is its maker's fault and is not sent", 
   endpoint.close();
 });
 
+test("an address that stands for several instances is called on each in turn, and goes on with those that are left", async () => {
+  const called: string[] = [];
+  const instance = (name: string) =>
+    serve({
+      Echo: (_call, callback) => {
+        called.push(name);
+        callback(null, answer);
+      },
+    });
+  const here = await instance("here");
+  using there = await instance("there");
+  // What the resolver makes of a name with two addresses.
+  const both = `ipv4:${here.address},${there.address}`;
+  const endpoint = createGrpcEndpoint(both, "echo", credentials.createInsecure());
+  const call = () => endpoint.unary(echo, request, attempt);
+  await expect.poll(async () => await call().then(() => new Set(called).size)).toBe(2);
+  called.length = 0;
+  for (let calls = 0; calls < 6; calls++) await call();
+  expect(called.toSorted()).toEqual(["here", "here", "here", "there", "there", "there"]);
+  here[Symbol.dispose]();
+  await expect.poll(async () => await call().then(() => called.slice(-3))).toEqual(["there", "there", "there"]);
+  endpoint.close();
+});
+
 describe("connections", () => {
   let nowMs: number;
   beforeEach(() => {

@@ -25,6 +25,8 @@ const channelOptions: ChannelOptions = {
   // Retries have one owner: the mesh.
   "grpc.enable_retries": 0,
   "grpc.service_config_disable_resolution": 1,
+  // A name may stand for several instances: calls go to all of them in turn, not to the first that answers.
+  "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
   "grpc.enable_http_proxy": 0,
   "grpc.use_local_subchannel_pool": 1,
   // grpc-js would wait up to two minutes before it looks for a server that has come back.
