@@ -48,6 +48,10 @@ check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes,
 	@node tools/check/gen-fresh.ts
 	@node tools/check/docs.ts
 
+.PHONY: k8s
+k8s: $(INSTALLED) ## Render and validate the Kubernetes manifests
+	@node tools/k8s/main.ts
+
 .PHONY: gen
 gen: $(INSTALLED) ## Regenerate gen/ and mesh/gen/ from proto/
 	@buf generate

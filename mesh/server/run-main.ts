@@ -2,7 +2,7 @@ import { ContractError } from "../contract/policy.ts";
 import { type Env, SettingError } from "../contract/settings.ts";
 
 /** How long an orderly end may take before the process ends anyway. */
-const shutdownTimeoutMs = 20_000;
+export const shutdownTimeoutMs = 20_000;
 
 /**
  * Runs a service as a process of its own: environment -> configuration -> start -> drain on SIGTERM or SIGINT. The one place,

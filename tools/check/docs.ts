@@ -5,7 +5,7 @@ import { type Findings, runCheck } from "./check.ts";
 import { makeTargets, shellCommands, weftCommand } from "./commands.ts";
 import { type Document, type Found, parseMarkdown } from "./markdown.ts";
 
-const documents = ["*.md", "docs/**/*.md", "{mesh,services,tools,proto}/**/README.md"];
+const documents = ["*.md", "docs/**/*.md", "{mesh,services,tools,proto,k8s}/**/README.md"];
 /** Inline code that starts with one of these is a path of the repository. */
 const topLevelFolders = ["mesh", "services", "tools", "proto", "docs", "k8s", "gen", ".ci"];
 
