@@ -56,48 +56,56 @@ function codeOf(fn: () => unknown): Code | undefined {
   }
 }
 
-describe("decide()", () => {
-  const reach: { [S in Order["state"]]: Finding["type"][] } = {
-    PLACED: [],
-    RESERVED: ["stockReserved"],
-    AWAITING_PAYMENT: ["stockReserved", "authorizationUnknown"],
-    CONFIRMED: ["stockReserved", "authorized"],
-    PAID: ["stockReserved", "authorized", "captured"],
-    SHIPPED: ["stockReserved", "authorized", "captured", "shipped"],
-    DELIVERED: ["stockReserved", "authorized", "captured", "shipped", "delivered"],
-    CANCELLED: ["stockRefused"],
-  };
-  const table: [Order["state"], Finding["type"], Order["state"]][] = [
-    ["PLACED", "stockReserved", "RESERVED"],
-    ["PLACED", "stockRefused", "CANCELLED"],
-    ["RESERVED", "authorized", "CONFIRMED"],
-    ["RESERVED", "declined", "CANCELLED"],
-    ["RESERVED", "authorizationUnknown", "AWAITING_PAYMENT"],
-    ["AWAITING_PAYMENT", "authorized", "CONFIRMED"],
-    ["AWAITING_PAYMENT", "declined", "CANCELLED"],
-    ["AWAITING_PAYMENT", "paymentExpired", "CANCELLED"],
-    ["CONFIRMED", "captured", "PAID"],
-    ["CONFIRMED", "captureFailed", "CANCELLED"],
-    ["PAID", "shipped", "SHIPPED"],
-    ["SHIPPED", "delivered", "DELIVERED"],
-    ["PLACED", "customerCancelled", "CANCELLED"],
-    ["RESERVED", "customerCancelled", "CANCELLED"],
-    ["AWAITING_PAYMENT", "customerCancelled", "CANCELLED"],
-    ["CONFIRMED", "customerCancelled", "CANCELLED"],
-    ["PAID", "customerCancelled", "CANCELLED"],
-  ];
+/** DESIGN.md's table: what becomes of an order in each state by each command; "-" is FAILED_PRECONDITION. */
+const table = `
+                     | PLACED    | RESERVED         | AWAITING_PAYMENT | CONFIRMED | PAID      | SHIPPED   | DELIVERED | CANCELLED
+stockReserved        | RESERVED  | -                | -                | -         | -         | -         | -         | -
+stockRefused         | CANCELLED | -                | -                | -         | -         | -         | -         | -
+authorized           | -         | CONFIRMED        | CONFIRMED        | -         | -         | -         | -         | -
+declined             | -         | CANCELLED        | CANCELLED        | -         | -         | -         | -         | -
+authorizationUnknown | -         | AWAITING_PAYMENT | -                | -         | -         | -         | -         | -
+paymentExpired       | -         | -                | CANCELLED        | -         | -         | -         | -         | -
+captured             | -         | -                | -                | PAID      | -         | -         | -         | -
+captureFailed        | -         | -                | -                | CANCELLED | -         | -         | -         | -
+shipped              | -         | -                | -                | -         | SHIPPED   | -         | -         | -
+delivered            | -         | -                | -                | -         | -         | DELIVERED | -         | -
+customerCancelled    | CANCELLED | CANCELLED        | CANCELLED        | CANCELLED | CANCELLED | -         | -         | -
+`;
 
-  for (const from of Object.keys(reach) as Order["state"][]) {
-    for (const finding of Object.keys(findings) as Finding["type"][]) {
-      const to = table.find((row) => row[0] === from && row[1] === finding)?.[2];
-      test(`${from}, ${finding}: ${to ?? "refused with FAILED_PRECONDITION"}`, () => {
-        const order = orderAfter(...reach[from]);
-        expect(order.state).toBe(from);
-        if (to === undefined) expect(codeOf(() => decide(order, findings[finding]))).toBe(Code.FailedPrecondition);
-        else expect(apply(order, decide(order, findings[finding]), placedAt).state).toBe(to);
-      });
-    }
-  }
+/** How an order comes into each state. */
+const ways: { [S in Order["state"]]: Finding["type"][] } = {
+  PLACED: [],
+  RESERVED: ["stockReserved"],
+  AWAITING_PAYMENT: ["stockReserved", "authorizationUnknown"],
+  CONFIRMED: ["stockReserved", "authorized"],
+  PAID: ["stockReserved", "authorized", "captured"],
+  SHIPPED: ["stockReserved", "authorized", "captured", "shipped"],
+  DELIVERED: ["stockReserved", "authorized", "captured", "shipped", "delivered"],
+  CANCELLED: ["stockRefused"],
+};
+
+describe("decide()", () => {
+  const [head = [], ...rows] = table
+    .trim()
+    .split("\n")
+    .map((row) => row.split("|").map((cell) => cell.trim()));
+  const states = head.slice(1) as Order["state"][];
+  const cells = rows.flatMap(([finding, ...to]) =>
+    states.map((from, column) => [from, finding as Finding["type"], to[column]] as const),
+  );
+
+  test("has a row for each command and a column for each state", () => {
+    expect(rows.map(([finding]) => finding).sort()).toEqual(Object.keys(findings).sort());
+    expect(states.toSorted()).toEqual(Object.keys(ways).sort());
+    expect(cells).toHaveLength(88);
+  });
+
+  test.each(cells)("%s, %s: %s", (from, finding, to) => {
+    const order = orderAfter(...ways[from]);
+    expect(order.state).toBe(from);
+    if (to === "-") expect(codeOf(() => decide(order, findings[finding]))).toBe(Code.FailedPrecondition);
+    else expect(apply(order, decide(order, findings[finding]), placedAt).state).toBe(to);
+  });
 
   test("a cancelled order says why, one that waits says what to do and until when", () => {
     expect(orderAfter("stockRefused").cancelReason).toBe("out of stock: A");
