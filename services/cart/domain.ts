@@ -142,7 +142,10 @@ export function priced(cart: Cart, products: Products, said: readonly string[] =
       cart,
       lines,
       total: undefined,
-      notices: [...notices, "Prices are in several currencies, so there is no total."],
+      notices: [
+        ...notices,
+        `Prices are in several currencies (${[currency, ...others].join(", ")}): there is no total, and one order takes one.`,
+      ],
     };
   }
   const minorUnits = bought.reduce((sum, each) => sum + each.unitPrice.minorUnits * BigInt(each.quantity), 0n);

@@ -34,14 +34,14 @@ export function checkLines(lines: readonly RequestedLine[]): void {
 /**
  * Prices an order and makes its first event. All prices come from the catalog.
  *
- * @throws ConnectError INVALID_ARGUMENT naming the lines whose product is unknown or costs another currency than the
- * first line's, or if the whole costs more than one order may
+ * @throws ConnectError INVALID_ARGUMENT naming the lines whose product is unknown, or if the whole costs more than one order
+ * may; FAILED_PRECONDITION naming the lines whose product costs another currency than the first line's
  */
 export function priceOrder(
   order: { readonly orderId: string; readonly userId: string; readonly lines: readonly RequestedLine[] },
   products: ReadonlyMap<string, PricedProduct>,
 ): OrderPlaced {
-  const violations: { field: string; description: string }[] = [];
+  const violations: Violation[] = [];
   const lines = order.lines.flatMap(({ sku, quantity }, index) => {
     const product = products.get(sku);
     if (product !== undefined) return [{ sku, quantity, name: product.name, unitPrice: product.price, index }];
@@ -55,7 +55,7 @@ export function priceOrder(
     const description = `${sku} costs ${unitPrice.currencyCode}, the first line ${currencyCode}`;
     violations.push({ field: `lines[${index}].sku`, description });
   }
-  if (violations.length > 0) throw invalid("one order, one currency", "MIXED_CURRENCIES", violations);
+  if (violations.length > 0) throw mixedCurrencies(violations);
   const minorUnits = lines.reduce((sum, line) => sum + line.unitPrice.minorUnits * BigInt(line.quantity), 0n);
   if (minorUnits > totalMinorUnitsMax) {
     const description = `the order costs ${minorUnits} minor units; the most is ${totalMinorUnitsMax}`;
@@ -69,8 +69,23 @@ export function priceOrder(
   });
 }
 
-function invalid(message: string, reason: string, violations: { field: string; description: string }[]) {
-  const first = violations[0];
-  const detail = first === undefined ? "" : `: ${first.field}: ${first.description}`;
-  return rpcError(Code.InvalidArgument, message + detail, { reason, violations });
+interface Violation {
+  readonly field: string;
+  readonly description: string;
+}
+
+function invalid(message: string, reason: string, violations: readonly Violation[]) {
+  return rpcError(Code.InvalidArgument, `${message}: ${firstOf(violations)}`, { reason, violations });
+}
+
+/** Nothing is wrong with the request: it is what the catalog asks for the products that does not go together. */
+function mixedCurrencies(violations: readonly Violation[]) {
+  return rpcError(Code.FailedPrecondition, `one order, one currency: ${firstOf(violations)}`, {
+    reason: "MIXED_CURRENCIES",
+    violations,
+  });
+}
+
+function firstOf([first]: readonly Violation[]): string {
+  return first === undefined ? "" : `${first.field}: ${first.description}`;
 }

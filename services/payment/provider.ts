@@ -57,6 +57,7 @@ export function createProvider(options: ProviderOptions): Provider {
         path: "/v1/authorizations",
         idempotencyKey: authorizeKey(orderId),
         body: {
+          // Exact: the contract's bound on an amount is far below 2^53.
           amount: Number(amount.minorUnits),
           currency: amount.currencyCode,
           payment_method: paymentMethod,

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Order, OrderState } from "../../gen/shop/api/v1/order_pb.ts";
+import type { Money } from "../../gen/shop/type/v1/money_pb.ts";
+import { formatMoney } from "../../services/edge/storefront/src/money.ts";
 import { type Customer, createCustomer } from "./demo/customer.ts";
 import { type EventFlow, eventFlows } from "./demo/events.ts";
 import { createSteps, type Steps, waitFor } from "./demo/steps.ts";
@@ -171,8 +173,8 @@ function stateName(state: OrderState): string {
   return Object.entries(OrderState).find(([, value]) => value === state)?.[0] ?? String(state);
 }
 
-function money(amount: { currencyCode: string; minorUnits: bigint } | undefined): string {
-  return amount === undefined ? "?" : `${amount.currencyCode} ${(Number(amount.minorUnits) / 100).toFixed(2)}`;
+function money(amount: Money | undefined): string {
+  return amount === undefined ? "?" : formatMoney(amount);
 }
 
 if (import.meta.main) {

@@ -486,6 +486,7 @@ export const OrderService: GenService<{
    * Places an order. Answers when it is CONFIRMED, AWAITING_PAYMENT or CANCELLED, or earlier with what it is when its time
    * runs out; it then goes on by itself and WatchOrder tells. Sending the same request with the same key again
    * returns the same order and charges nothing; the same key with another request is ALREADY_EXISTS.
+   * FAILED_PRECONDITION if the products' prices are in several currencies.
    *
    * @generated from rpc shop.api.v1.OrderService.PlaceOrder
    */
