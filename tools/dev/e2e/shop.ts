@@ -26,6 +26,7 @@ export interface LedgerEntry {
   readonly type: "authorize" | "capture" | "void" | "refund";
   readonly reference: string;
   readonly amount: number;
+  readonly currency: string;
 }
 
 /** The whole shop on free ports, with engines of its own. */
