@@ -8,6 +8,7 @@ import { createTestMesh, type TestMesh } from "../../tools/dev/testing/mesh.ts";
 import { loadConfig } from "./config.ts";
 import { start } from "./main.ts";
 import { seedProducts } from "./store.ts";
+import { databaseReads } from "./testing/database-reads.ts";
 
 /** Three processes on one schema and one Redis; the last does not cache. */
 const names = ["catalog", "catalog2", "uncached"] as const;
@@ -44,14 +45,7 @@ async function addProducts(added: readonly string[], category: string): Promise<
   );
 }
 
-/** How many statements a process has sent that read products and categories. */
-async function databaseReads(name: (typeof names)[number]): Promise<number> {
-  const text = await (await fetch(`http://${mesh.env(name).WEFT_METRICS_ADDR}/metrics`)).text();
-  const lines = text
-    .split("\n")
-    .filter((line) => /^db_client_operation_duration\w*_count\{.*catalog\.(find|list|search)(Prod|Cat)/.test(line));
-  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
+const readsOf = (name: (typeof names)[number]) => databaseReads(mesh.env(name).WEFT_METRICS_ADDR);
 
 const priceOf = async (catalog: Catalog, sku: string) => (await catalog.getProduct({ sku })).product?.price?.minorUnits;
 const listed = async (catalog: Catalog, sku: string) => {
@@ -71,11 +65,11 @@ async function read(catalog: Catalog, rounds: number): Promise<void> {
 }
 
 test("almost no read reaches the database, and answers are the same", async () => {
-  const before = { cached: await databaseReads("catalog"), uncached: await databaseReads("uncached") };
+  const before = { cached: await readsOf("catalog"), uncached: await readsOf("uncached") };
   await read(catalogs.catalog, 100);
   await read(catalogs.uncached, 100);
-  const cached = (await databaseReads("catalog")) - before.cached;
-  const uncached = (await databaseReads("uncached")) - before.uncached;
+  const cached = (await readsOf("catalog")) - before.cached;
+  const uncached = (await readsOf("uncached")) - before.uncached;
   expect(uncached).toBe(300);
   expect(cached).toBeLessThan(30);
   const request = { skus: ["SKU-01", "nothing", "SKU-00"] };
@@ -94,19 +88,19 @@ test("searches and categories reach the database once, and answers are the same"
   expect(await answers(catalogs.catalog)).toEqual(uncached);
   // The products of the first answers may not have been in the cache.
   expect(await answers(catalogs.catalog)).toEqual(uncached);
-  const before = await databaseReads("catalog");
+  const before = await readsOf("catalog");
   expect(await answers(catalogs.catalog)).toEqual(uncached);
-  expect(await databaseReads("catalog")).toBe(before);
+  expect(await readsOf("catalog")).toBe(before);
 });
 
 test("what is asked for fresh is read from the database, whatever is cached", async () => {
   const { catalog } = catalogs;
   await priceOf(catalog, "SKU-09");
-  const before = await databaseReads("catalog");
+  const before = await readsOf("catalog");
   await catalog.batchGetProducts({ skus: ["SKU-09"] });
-  expect(await databaseReads("catalog")).toBe(before);
+  expect(await readsOf("catalog")).toBe(before);
   await catalog.batchGetProducts({ skus: ["SKU-09"], fresh: true });
-  expect(await databaseReads("catalog")).toBe(before + 1);
+  expect(await readsOf("catalog")).toBe(before + 1);
 });
 
 test("a new price is in the next answer of who changed it, and in every process within a second, pages included", async () => {
