@@ -1,3 +1,4 @@
+import { promises } from "node:dns";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
@@ -10,7 +11,7 @@ import {
   type status as Status,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { collect, failure } from "../testing/outcome.ts";
 import type { Attempt, Endpoint } from "./endpoint.ts";
@@ -40,7 +41,7 @@ type Unary = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buf
 type Bidi = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 
 /** A server that is not ours. */
-async function serve(handlers: { Echo?: Unary; Chat?: Bidi; Join?: Bidi }) {
+async function serve(handlers: { Echo?: Unary; Chat?: Bidi; Join?: Bidi }, address = "127.0.0.1:0") {
   const server = new Server();
   const service = "/weft.echo.v1.EchoService";
   const methods = Object.entries(handlers).map(([name]) => {
@@ -49,11 +50,11 @@ async function serve(handlers: { Echo?: Unary; Chat?: Bidi; Join?: Bidi }) {
   });
   server.addService(Object.fromEntries(methods), handlers);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
   });
-  return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => server.forceShutdown() };
+  return { address: address.replace(/\d+$/, String(port)), port, [Symbol.dispose]: () => server.forceShutdown() };
 }
 
 async function* nothing() {}
@@ -131,6 +132,24 @@ test("an address that stands for several instances is called on each in turn, an
   expect(called.toSorted()).toEqual(["here", "here", "here", "there", "there", "there"]);
   here[Symbol.dispose]();
   await expect.poll(async () => await call().then(() => called.slice(-3))).toEqual(["there", "there", "there"]);
+  endpoint.close();
+});
+
+test("a name whose instances have all been replaced is looked up again within seconds", async () => {
+  const echoing = { Echo: ((_call, callback) => callback(null, answer)) satisfies Unary };
+  const old = await serve(echoing);
+  using lookup = vi.spyOn(promises, "lookup");
+  // Of lookup's forms, the types know only the last one, which answers one address.
+  const resolvesTo = (address: string) => lookup.mockResolvedValue([{ address, family: 4 }] as never);
+  resolvesTo("127.0.0.1");
+  const endpoint = createGrpcEndpoint(`catalog.test:${old.port}`, "echo", credentials.createInsecure());
+  const call = async () => (await endpoint.unary(echo, request, attempt)).message.text;
+  await expect.poll(call).toBe("here");
+  using _next = await serve(echoing, `127.0.0.2:${old.port}`);
+  resolvesTo("127.0.0.2");
+  old[Symbol.dispose]();
+  await expect.poll(call).toBe("here");
+  expect(lookup).toHaveBeenCalledWith("catalog.test", { all: true });
   endpoint.close();
 });
 

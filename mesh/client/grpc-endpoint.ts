@@ -27,6 +27,8 @@ const channelOptions: ChannelOptions = {
   "grpc.service_config_disable_resolution": 1,
   // A name may stand for several instances: calls go to all of them in turn, not to the first that answers.
   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+  // Where all of them have been replaced, their new addresses are asked for at once; grpc-js would wait for half a minute.
+  "grpc.dns_min_time_between_resolutions_ms": 1_000,
   "grpc.enable_http_proxy": 0,
   "grpc.use_local_subchannel_pool": 1,
   // grpc-js would wait up to two minutes before it looks for a server that has come back.
