@@ -63,17 +63,16 @@ function absent({ deployments, services }: Rendered): string[] {
   );
 }
 
+/** Stands for the objects' names until all of them are known. */
+const namesHere = "\0";
+
 /** A line each: file, line, object, field, problem. What several objects have from one place is one problem. */
 function formatProblems(problems: readonly Problem[], locate: Locate): string[] {
   const names = new Map<string, Set<string>>();
-  const lines = problems.map((problem) => {
+  for (const problem of problems) {
     const { manifest, path, text } = problem;
-    const [before, after] = [`${locate(problem)}: ${manifest.kind}`, `${formatPath(manifest, path)}: ${text}`];
-    const key = `${before} ${after}`;
-    names.set(key, (names.get(key) ?? new Set()).add(manifest.metadata.name));
-    return { key, before, after };
-  });
-  const format = ({ key, before, after }: (typeof lines)[number]): string =>
-    `${before} ${[...(names.get(key) ?? [])].join(", ")}: ${after}`;
-  return [...new Set(lines.map(format))];
+    const line = `${locate(problem)}: ${manifest.kind} ${namesHere}: ${formatPath(manifest, path)}: ${text}`;
+    names.set(line, (names.get(line) ?? new Set()).add(manifest.metadata.name));
+  }
+  return [...names].map(([line, own]) => line.replace(namesHere, [...own].join(", ")));
 }

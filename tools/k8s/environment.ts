@@ -1,6 +1,6 @@
 import type { IDeployment } from "kubernetes-models/apps/v1";
 import type { FieldPath, Manifest, Problem } from "./manifest.ts";
-import { containerOf, containerPath, type Rendered } from "./rendered.ts";
+import { containerOf, containerPath, type DeploymentManifest, type Rendered } from "./rendered.ts";
 
 /** A setting as a pod gets it. */
 export interface Setting {
@@ -16,7 +16,7 @@ export interface Setting {
 
 /** The environment of a Deployment's container: its ConfigMaps in their order, then its own entries, the last one winning. */
 export function environmentOf(
-  deployment: IDeployment & Manifest,
+  deployment: DeploymentManifest,
   { deployments, configMaps }: Rendered,
 ): { settings: Setting[]; problems: Problem[] } {
   const settings = new Map<string, Setting>();

@@ -1,8 +1,8 @@
 import type { IDeployment } from "kubernetes-models/apps/v1";
 import type { IContainer, IProbe } from "kubernetes-models/v1";
 import { shutdownTimeoutMs } from "../../mesh/server/run-main.ts";
-import type { FieldPath, Manifest, Problem } from "./manifest.ts";
-import { containerOf, containerPath, podSpecOf, podSpecPath } from "./rendered.ts";
+import type { FieldPath, Problem } from "./manifest.ts";
+import { containerOf, containerPath, type DeploymentManifest, podSpecOf, podSpecPath } from "./rendered.ts";
 import type { Configured } from "./settings.ts";
 
 /** The names of probes, in the order in which Kubernetes begins with them. */
@@ -13,7 +13,7 @@ const certificateFiles = ["ca.pem", "cert.pem", "key.pem"];
 
 /** Finds what would make a pod start and then not work: its ports, probes, files and time to end against what the service does. */
 export function podProblems(
-  deployment: IDeployment & Manifest,
+  deployment: DeploymentManifest,
   { settings, mesh }: Configured,
   served: ReadonlySet<string>,
 ): Problem[] {

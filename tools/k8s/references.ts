@@ -1,7 +1,14 @@
 import type { IDeployment } from "kubernetes-models/apps/v1";
-import type { IService } from "kubernetes-models/v1";
-import type { Manifest, Problem } from "./manifest.ts";
-import { containerOf, containerPath, podSpecOf, podSpecPath, type Rendered } from "./rendered.ts";
+import type { Problem } from "./manifest.ts";
+import {
+  containerOf,
+  containerPath,
+  type DeploymentManifest,
+  podSpecOf,
+  podSpecPath,
+  type Rendered,
+  type ServiceManifest,
+} from "./rendered.ts";
 
 /** Finds what names something that was not rendered, and selectors that select nothing. */
 export function referenceProblems(rendered: Rendered): Problem[] {
@@ -26,12 +33,12 @@ function selects(selector: Readonly<Record<string, string>>, deployment: IDeploy
   return wanted.length > 0 && wanted.every(([label, value]) => labels[label] === value);
 }
 
-function selectorProblems(deployment: IDeployment & Manifest): Problem[] {
+function selectorProblems(deployment: DeploymentManifest): Problem[] {
   if (selects(deployment.spec?.selector.matchLabels ?? {}, deployment)) return [];
   return [{ manifest: deployment, path: ["spec", "selector"], text: "does not select its own pods" }];
 }
 
-function mountProblems(deployment: IDeployment & Manifest): Problem[] {
+function mountProblems(deployment: DeploymentManifest): Problem[] {
   const volumes = new Set((podSpecOf(deployment).volumes ?? []).map(({ name }) => name));
   return (containerOf(deployment).volumeMounts ?? []).flatMap(({ name }, index) => {
     const path = [...containerPath, "volumeMounts", index];
@@ -39,14 +46,14 @@ function mountProblems(deployment: IDeployment & Manifest): Problem[] {
   });
 }
 
-function accountProblems(deployment: IDeployment & Manifest, accounts: ReadonlySet<string>): Problem[] {
+function accountProblems(deployment: DeploymentManifest, accounts: ReadonlySet<string>): Problem[] {
   const { serviceAccountName } = podSpecOf(deployment);
   if (serviceAccountName === undefined || accounts.has(serviceAccountName)) return [];
   const path = [...podSpecPath, "serviceAccountName"];
   return [{ manifest: deployment, path, text: `there is no ServiceAccount ${serviceAccountName}` }];
 }
 
-function serviceProblems(service: IService & Manifest, { deployments }: Rendered): Problem[] {
+function serviceProblems(service: ServiceManifest, { deployments }: Rendered): Problem[] {
   const selected = deployments.filter((deployment) => selects(service.spec?.selector ?? {}, deployment));
   const [only] = selected;
   if (!only || selected.length > 1) {

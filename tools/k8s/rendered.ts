@@ -2,11 +2,14 @@ import type { IDeployment } from "kubernetes-models/apps/v1";
 import type { IConfigMap, IContainer, IPodSpec, ISecret, IService, IServiceAccount } from "kubernetes-models/v1";
 import type { FieldPath, Manifest } from "./manifest.ts";
 
+export type DeploymentManifest = IDeployment & Manifest;
+export type ServiceManifest = IService & Manifest;
+
 /** What was rendered, by kind. */
 export interface Rendered {
   readonly all: readonly Manifest[];
-  readonly deployments: readonly (IDeployment & Manifest)[];
-  readonly services: readonly (IService & Manifest)[];
+  readonly deployments: readonly DeploymentManifest[];
+  readonly services: readonly ServiceManifest[];
   readonly configMaps: readonly (IConfigMap & Manifest)[];
   readonly secrets: readonly (ISecret & Manifest)[];
   readonly serviceAccounts: readonly (IServiceAccount & Manifest)[];

@@ -1,4 +1,3 @@
-import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
@@ -7,9 +6,10 @@ import type { MeshConfig } from "@weft/mesh/server";
 import { repositoryRoot } from "../check/check.ts";
 import { type EnvironmentOptions, SCHEMA_OWNERS, serviceEnvironment } from "../dev/stack/environment.ts";
 import { portsFromBase, SERVICE_NAMES, type ServiceName } from "../dev/stack/ports.ts";
+import { endpointProblems } from "./endpoints.ts";
 import { environmentOf, type Setting } from "./environment.ts";
-import type { FieldPath, Manifest, Problem } from "./manifest.ts";
-import { containerPath, type Rendered } from "./rendered.ts";
+import type { Problem } from "./manifest.ts";
+import { containerPath, type DeploymentManifest, type Rendered } from "./rendered.ts";
 
 type LoadConfig = (env: Env) => { readonly mesh: MeshConfig };
 
@@ -30,42 +30,48 @@ export async function configureServices(rendered: Rendered): Promise<Configured[
   const each = await Promise.all(
     rendered.deployments.map(async (deployment) => {
       const service = SERVICE_NAMES.find((name) => name === deployment.metadata.name);
-      if (!service) return [];
-      return [{ service, deployment, loadConfig: await loadConfigOf(service), asks: await askedBy(service) }];
+      return service ? [await configure(service, deployment, rendered)] : [];
     }),
   );
-  const readers = new Map<string, number>();
-  const configured = each.flat().map(({ service, deployment, loadConfig, asks }) => {
-    const { settings, problems } = environmentOf(deployment, rendered);
-    const env = Object.fromEntries(settings.map((setting) => [setting.name, valueIn(service, setting)]));
-    const { config, problem } = load(loadConfig, env, deployment, settings);
-    const unread = config ? settings.filter(({ name }) => !reads(loadConfig, env, name)) : [];
-    for (const setting of settings) {
-      if (!unread.includes(setting)) readers.set(setting.name, (readers.get(setting.name) ?? 0) + 1);
-    }
-    const endpoints = config ? endpointProblems(service, asks, config.mesh, { deployment, settings, rendered }) : [];
-    return { service, settings, unread, mesh: config?.mesh, problems: [...problems, ...problem, ...endpoints] };
+  const readBySome = new Set(each.flat().flatMap(({ read }) => read.map(({ name }) => name)));
+  return each.flat().map(({ read, ...configured }) => {
+    const { service, settings, problems } = configured;
+    const useless = settings.filter(
+      (setting) => !read.includes(setting) && !(setting.shared && readBySome.has(setting.name)),
+    );
+    return { ...configured, problems: [...problems, ...useless.map((setting) => uselessProblem(service, setting))] };
   });
-  return configured.map(({ unread, ...rest }) => {
-    const useless = unread.filter(({ name, shared }) => !shared || !readers.has(name));
-    return { ...rest, problems: [...rest.problems, ...useless.map((setting) => unreadProblem(rest.service, setting))] };
-  });
+}
+
+async function configure(
+  service: ServiceName,
+  deployment: DeploymentManifest,
+  rendered: Rendered,
+): Promise<Configured & { readonly read: readonly Setting[] }> {
+  const loadConfig = await loadConfigOf(service);
+  const { settings, problems } = environmentOf(deployment, rendered);
+  const env = Object.fromEntries(settings.map((setting) => [setting.name, valueIn(service, setting)]));
+  try {
+    const { mesh } = loadConfig(env);
+    const endpoints = await endpointProblems({ service, deployment, settings, mesh, services: rendered.services });
+    const read = settings.filter(({ name }) => reads(loadConfig, env, name));
+    return { service, settings, read, mesh, problems: [...problems, ...endpoints] };
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    // What a service that does not start would read cannot be told.
+    return {
+      service,
+      settings,
+      read: settings,
+      mesh: undefined,
+      problems: [...problems, problemOf(error, deployment, settings)],
+    };
+  }
 }
 
 async function loadConfigOf(service: ServiceName): Promise<LoadConfig> {
   const module = await import(pathToFileURL(join(repositoryRoot, "services", service, "config.ts")).href);
   return module.loadConfig;
-}
-
-/** The services that a service calls: `mesh.transport("catalog")` in its own files. */
-async function askedBy(service: ServiceName): Promise<string[]> {
-  const asked = new Set<string>();
-  for await (const path of glob(`services/${service}/*.ts`, { cwd: repositoryRoot })) {
-    if (path.endsWith(".test.ts")) continue;
-    const text = await readFile(join(repositoryRoot, path), "utf8");
-    for (const [, name = ""] of text.matchAll(/mesh\.transport\("([\w-]+)"\)/g)) asked.add(name);
-  }
-  return [...asked].sort();
 }
 
 /** What a Secret holds is not known here: the local stack's value of the same setting stands for it. */
@@ -83,17 +89,6 @@ const stackOptions: EnvironmentOptions = {
   extra: {},
 };
 
-function load(loadConfig: LoadConfig, env: Env, deployment: Manifest, settings: readonly Setting[]) {
-  try {
-    return { config: loadConfig(env), problem: [] };
-  } catch (error) {
-    if (!(error instanceof SettingError)) throw error;
-    const named = settings.find(({ name }) => error.message.startsWith(name));
-    const where = named ?? { manifest: deployment, path: [...containerPath, "env"] };
-    return { config: undefined, problem: [problemAt(where, error.message)] };
-  }
-}
-
 /** Whether a service reads a setting: whether it makes a difference, or an error, what stands there. */
 function reads(loadConfig: LoadConfig, env: Env, name: string): boolean {
   const told = (changed: Env): string => inspect(loadConfig(changed), { depth: null });
@@ -104,42 +99,17 @@ function reads(loadConfig: LoadConfig, env: Env, name: string): boolean {
   }
 }
 
-function endpointProblems(
-  service: ServiceName,
-  asks: readonly string[],
-  mesh: MeshConfig,
-  { deployment, settings, rendered }: { deployment: Manifest; settings: readonly Setting[]; rendered: Rendered },
-): Problem[] {
-  const where = settings.find(({ name }) => name === "WEFT_ENDPOINTS") ?? {
+/** A SettingError begins with the setting's name. One that is not given belongs where the others are. */
+function problemOf({ message }: SettingError, deployment: DeploymentManifest, settings: readonly Setting[]): Problem {
+  const [name] = /^\w+/.exec(message) ?? [];
+  const { manifest, path } = settings.find((setting) => setting.name === name) ?? {
     manifest: deployment,
     path: [...containerPath, "env"],
   };
-  const texts = asks
-    .filter((name) => !mesh.endpoints.has(name))
-    .map((name) => `WEFT_ENDPOINTS: ${service} calls ${name}, and is not told where it is`);
-  for (const [name, addresses] of mesh.endpoints) {
-    if (!asks.includes(name)) texts.push(`WEFT_ENDPOINTS: ${service} does not call ${name}`);
-    for (const address of addresses) {
-      if (!resolves(address, rendered)) texts.push(`WEFT_ENDPOINTS: no headless Service has the address ${address}`);
-    }
-  }
-  return texts.map((text) => problemAt(where, text));
+  return { manifest, path, text: message };
 }
 
-/** Whether an address is the gRPC port of a headless Service: one with an address of its own would hide the pods. */
-function resolves(address: string, { services }: Rendered): boolean {
-  return services.some(({ metadata, spec }) =>
-    spec?.ports?.some(
-      ({ name, port }) => spec.clusterIP === "None" && name === "grpc" && address === `${metadata.name}:${port}`,
-    ),
-  );
-}
-
-function unreadProblem(service: ServiceName, setting: Setting): Problem {
-  const reader = setting.shared ? "no service" : `the ${service} service does not`;
-  return problemAt(setting, `unknown setting ${setting.name}: ${reader} ${setting.shared ? "reads" : "read"} it`);
-}
-
-function problemAt({ manifest, path }: { manifest: Manifest; path: FieldPath }, text: string): Problem {
-  return { manifest, path, text };
+function uselessProblem(service: ServiceName, { name, shared, manifest, path }: Setting): Problem {
+  const reader = shared ? "no service reads it" : `the ${service} service does not read it`;
+  return { manifest, path, text: `unknown setting ${name}: ${reader}` };
 }
