@@ -1,6 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { requireEndUser } from "@weft/mesh/context";
 import { rpcError } from "@weft/mesh/contract";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import { OrderState } from "../../gen/shop/api/v1/order_pb.ts";
 import { ReportService } from "../../gen/shop/api/v1/report_pb.ts";
 import { WarehouseService } from "../../gen/shop/api/v1/warehouse_pb.ts";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
+import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { OrderState as InnerOrderState, OrderService } from "../../gen/shop/order/v1/order_pb.ts";
 import { UserService } from "../../gen/shop/user/v1/user_pb.ts";
 import { createTestTokens, startTestEdge, type TestEdge } from "./testing.ts";
@@ -68,6 +69,23 @@ beforeAll(async () => {
             return { order: order(orderId, InnerOrderState.DELIVERED) };
           },
         }),
+      inventory: (router) =>
+        router.service(InventoryService, {
+          async importStock(batches) {
+            let accepted = 0n;
+            try {
+              for await (const { importId, firstLine, lines } of batches) {
+                asked.push([requireEndUser().userId, importId, firstLine, lines.map(({ sku }) => sku)]);
+                accepted += BigInt(lines.length);
+              }
+            } catch {
+              asked.push("broken off");
+              throw rpcError(Code.Aborted, "broken off");
+            }
+            asked.push("whole");
+            return { accepted, rejectedCount: 1n, rejected: [{ line: 2n, sku: "NONE", reason: "unknown SKU" }] };
+          },
+        }),
       analytics: (router) =>
         router.service(AnalyticsService, {
           getFunnel: () => ({ productViews: 900n, cartUpdates: 90n, ordersPlaced: 9n, ordersPaid: 8n }),
@@ -106,10 +124,16 @@ const day = { day: "2026-11-22" };
 const range = { from: noon, until: noon, currencyCode: "EUR" };
 const price = { currencyCode: "EUR", minorUnits: 500n };
 type Options = Awaited<ReturnType<typeof as>>;
+async function* delivery(count: number, importId = "delivery-1") {
+  for (let line = 1n; line <= count; line += 1n) {
+    yield { importId, firstLine: line, lines: [{ sku: `CUP-${line}`, quantity: 3n }] };
+  }
+}
 const calls: readonly (readonly [name: string, scope: string, (options?: Options) => Promise<unknown>])[] = [
   ["ListParcels", "warehouse", (options) => warehouse().listParcels({ state: OrderState.PAID }, options)],
   ["ShipOrder", "warehouse", (options) => warehouse().shipOrder({ orderId: "ord_1", trackingNumber: "A-1" }, options)],
   ["DeliverOrder", "warehouse", (options) => warehouse().deliverOrder({ orderId: "ord_1" }, options)],
+  ["ImportStock", "warehouse", (options) => warehouse().importStock(delivery(1), options)],
   ["GetFunnel", "manager", (options) => reports().getFunnel(day, options)],
   ["ListRevenue", "manager", (options) => reports().listRevenue(range, options)],
   ["ListTopProducts", "manager", (options) => reports().listTopProducts({}, options)],
@@ -154,6 +178,37 @@ describe("the warehouse", () => {
   });
 });
 
+describe("a delivery", () => {
+  test.each([
+    ["gRPC over h2c", () => createGrpcTransport({ baseUrl: edge.url })],
+    ["gRPC-Web", () => createGrpcWebTransport({ baseUrl: edge.url, httpVersion: "1.1" })],
+    ["Connect over HTTP/2", () => createConnectTransport({ baseUrl: edge.url, httpVersion: "2" })],
+    ["Connect over HTTP/1.1", () => createConnectTransport({ baseUrl: edge.url, httpVersion: "1.1" })],
+  ])("is streamed in by %s, its bad lines are named", async (_, over) => {
+    const summary = await createClient(WarehouseService, over()).importStock(delivery(3), await as("warehouse"));
+    expect(summary).toMatchObject({
+      ...{ accepted: 3n, rejectedCount: 1n },
+      rejected: [{ line: 2n, sku: "NONE", reason: "unknown SKU" }],
+    });
+    const batch = (line: bigint) => ["usr_staff", "delivery-1", line, [`CUP-${line}`]];
+    expect(asked).toEqual([batch(1n), batch(2n), batch(3n), "whole"]);
+  });
+
+  test("whose sender is gone half-way is broken off, not taken for a whole one", async () => {
+    const sender = new AbortController();
+    async function* half() {
+      yield* delivery(1);
+      await expect.poll(() => asked.length).toBe(1);
+      sender.abort();
+      yield* delivery(1);
+    }
+    const client = createClient(WarehouseService, createGrpcTransport({ baseUrl: edge.url }));
+    const options = { ...(await as("warehouse")), signal: sender.signal };
+    expect((await failure(client.importStock(half(), options))).code).toBe(Code.Canceled);
+    await expect.poll(() => asked.at(-1)).toBe("broken off");
+  });
+});
+
 describe("the manager", () => {
   test("reads the funnel and the revenue", async () => {
     const options = await as("manager");
@@ -195,6 +250,7 @@ test.each<[string, string, (options: Options) => Promise<unknown>]>([
   ["page_token", "warehouse", (options) => warehouse().listParcels({ state: 5, pageToken: "x".repeat(513) }, options)],
   ["order_id", "warehouse", (options) => warehouse().deliverOrder({ orderId: "ord 1" }, options)],
   ["tracking_number", "warehouse", (options) => warehouse().shipOrder({ orderId: "ord_1" }, options)],
+  ["import_id", "warehouse", (options) => warehouse().importStock(delivery(1, "no"), options)],
   ["day", "manager", (options) => reports().getFunnel({ day: "today" }, options)],
   ["from", "manager", (options) => reports().listRevenue({ until: noon, currencyCode: "EUR" }, options)],
   ["currency_code", "manager", (options) => reports().listRevenue({ ...range, currencyCode: "euro" }, options)],
@@ -204,7 +260,8 @@ test.each<[string, string, (options: Options) => Promise<unknown>]>([
 ])("a bad %s is named to a caller of scope %s", async (field, scope, call) => {
   const error = await failure(call(await as(scope)));
   expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, expect.stringContaining(field)]);
-  expect(asked).toEqual([]);
+  // A stream's beginning reaches its service, none of its messages does.
+  expect(asked.filter((each) => each !== "broken off")).toEqual([]);
 });
 
 describe("with services away", () => {

@@ -16,7 +16,7 @@ export function staffRoutes(clients: Clients): (router: ConnectRouter) => void {
   };
 }
 
-function warehouseService({ orders }: Clients): ServiceImpl<typeof WarehouseService> {
+function warehouseService({ orders, inventory }: Clients): ServiceImpl<typeof WarehouseService> {
   return {
     async listParcels({ state, pageSize, pageToken }) {
       const page = await orders.listOrdersInState({ state: toInnerState(state), pageSize, pageToken });
@@ -31,6 +31,44 @@ function warehouseService({ orders }: Clients): ServiceImpl<typeof WarehouseServ
     async deliverOrder({ orderId }) {
       const { order } = await orders.deliverOrder({ orderId });
       return mapped("parcel", { parcel: order }, toParcel);
+    },
+
+    // Message by message, as fast as inventory takes them in: nothing of a delivery gathers here.
+    async importStock(requests) {
+      const batches = passedOn(requests, ({ importId, firstLine, lines }) => ({
+        ...{ importId, firstLine },
+        lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+      }));
+      const { accepted, rejectedCount, rejected } = await batches.into((stream) => inventory.importStock(stream));
+      return {
+        ...{ accepted, rejectedCount },
+        rejected: rejected.map(({ line, sku, reason }) => ({ line, sku, reason })),
+      };
+    },
+  };
+}
+
+/**
+ * A caller's stream on its way to a service. If it breaks here, by a message that the contract forbids or by a caller who leaves, that is what the
+ * call fails with: the service only knows that it was cancelled.
+ */
+function passedOn<Outer, Inner>(messages: AsyncIterable<Outer>, toInner: (message: Outer) => Inner) {
+  let broken: { readonly error: unknown } | undefined;
+  async function* stream() {
+    try {
+      for await (const message of messages) yield toInner(message);
+    } catch (error) {
+      broken = { error };
+      throw error;
+    }
+  }
+  return {
+    async into<Answer>(call: (stream: AsyncIterable<Inner>) => Promise<Answer>): Promise<Answer> {
+      try {
+        return await call(stream());
+      } catch (error) {
+        throw broken === undefined ? error : broken.error;
+      }
     },
   };
 }

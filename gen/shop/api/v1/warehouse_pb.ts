@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/api/v1/warehouse.proto.
  */
 export const file_shop_api_v1_warehouse: GenFile = /*@__PURE__*/
-  fileDesc("ChtzaG9wL2FwaS92MS93YXJlaG91c2UucHJvdG8SC3Nob3AuYXBpLnYxIoQBChJMaXN0UGFyY2Vsc1JlcXVlc3QSMgoFc3RhdGUYASABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlQgq6SAeCAQQYBRgHEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEIlQKE0xpc3RQYXJjZWxzUmVzcG9uc2USJAoHcGFyY2VscxgBIAMoCzITLnNob3AuYXBpLnYxLlBhcmNlbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkieAoQU2hpcE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgZwYXJjZWwYASABKAsyEy5zaG9wLmFwaS52MS5QYXJjZWwiRQoTRGVsaXZlck9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI7ChREZWxpdmVyT3JkZXJSZXNwb25zZRIjCgZwYXJjZWwYASABKAsyEy5zaG9wLmFwaS52MS5QYXJjZWwitAEKBlBhcmNlbBIQCghvcmRlcl9pZBgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSJgoFbGluZXMYAyADKAsyFy5zaG9wLmFwaS52MS5QYXJjZWxMaW5lEi8KC3N0YXRlX3NpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg90cmFja2luZ19udW1iZXIYBSABKAkiOQoKUGFyY2VsTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBTLLAgoQV2FyZWhvdXNlU2VydmljZRJkCgtMaXN0UGFyY2VscxIfLnNob3AuYXBpLnYxLkxpc3RQYXJjZWxzUmVxdWVzdBogLnNob3AuYXBpLnYxLkxpc3RQYXJjZWxzUmVzcG9uc2UiEpACAbLhGAsaCXdhcmVob3VzZRJeCglTaGlwT3JkZXISHS5zaG9wLmFwaS52MS5TaGlwT3JkZXJSZXF1ZXN0Gh4uc2hvcC5hcGkudjEuU2hpcE9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRJnCgxEZWxpdmVyT3JkZXISIC5zaG9wLmFwaS52MS5EZWxpdmVyT3JkZXJSZXF1ZXN0GiEuc2hvcC5hcGkudjEuRGVsaXZlck9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRoIsuEYBAoCCANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_api_v1_order, file_weft_v1_options]);
+  fileDesc("ChtzaG9wL2FwaS92MS93YXJlaG91c2UucHJvdG8SC3Nob3AuYXBpLnYxIoQBChJMaXN0UGFyY2Vsc1JlcXVlc3QSMgoFc3RhdGUYASABKA4yFy5zaG9wLmFwaS52MS5PcmRlclN0YXRlQgq6SAeCAQQYBRgHEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEIlQKE0xpc3RQYXJjZWxzUmVzcG9uc2USJAoHcGFyY2VscxgBIAMoCzITLnNob3AuYXBpLnYxLlBhcmNlbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkieAoQU2hpcE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgZwYXJjZWwYASABKAsyEy5zaG9wLmFwaS52MS5QYXJjZWwiRQoTRGVsaXZlck9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI7ChREZWxpdmVyT3JkZXJSZXNwb25zZRIjCgZwYXJjZWwYASABKAsyEy5zaG9wLmFwaS52MS5QYXJjZWwitAEKBlBhcmNlbBIQCghvcmRlcl9pZBgBIAEoCRImCgVzdGF0ZRgCIAEoDjIXLnNob3AuYXBpLnYxLk9yZGVyU3RhdGUSJgoFbGluZXMYAyADKAsyFy5zaG9wLmFwaS52MS5QYXJjZWxMaW5lEi8KC3N0YXRlX3NpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg90cmFja2luZ19udW1iZXIYBSABKAkiOQoKUGFyY2VsTGluZRILCgNza3UYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBSKcAQoSSW1wb3J0U3RvY2tSZXF1ZXN0Ei8KCWltcG9ydF9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezgsNjR9JBIbCgpmaXJzdF9saW5lGAIgASgEQge6SAQyAigBEjgKBWxpbmVzGAMgAygLMhwuc2hvcC5hcGkudjEuU3RvY2tJbXBvcnRMaW5lQgu6SAiSAQUIARDoByIwCg9TdG9ja0ltcG9ydExpbmUSCwoDc2t1GAEgASgJEhAKCHF1YW50aXR5GAIgASgDImwKE0ltcG9ydFN0b2NrUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKAQSFgoOcmVqZWN0ZWRfY291bnQYAiABKAQSKwoIcmVqZWN0ZWQYAyADKAsyGS5zaG9wLmFwaS52MS5SZWplY3RlZExpbmUiOQoMUmVqZWN0ZWRMaW5lEgwKBGxpbmUYASABKAQSCwoDc2t1GAIgASgJEg4KBnJlYXNvbhgDIAEoCTK1AwoQV2FyZWhvdXNlU2VydmljZRJkCgtMaXN0UGFyY2VscxIfLnNob3AuYXBpLnYxLkxpc3RQYXJjZWxzUmVxdWVzdBogLnNob3AuYXBpLnYxLkxpc3RQYXJjZWxzUmVzcG9uc2UiEpACAbLhGAsaCXdhcmVob3VzZRJeCglTaGlwT3JkZXISHS5zaG9wLmFwaS52MS5TaGlwT3JkZXJSZXF1ZXN0Gh4uc2hvcC5hcGkudjEuU2hpcE9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRJnCgxEZWxpdmVyT3JkZXISIC5zaG9wLmFwaS52MS5EZWxpdmVyT3JkZXJSZXF1ZXN0GiEuc2hvcC5hcGkudjEuRGVsaXZlck9yZGVyUmVzcG9uc2UiEpACArLhGAsaCXdhcmVob3VzZRJoCgtJbXBvcnRTdG9jaxIfLnNob3AuYXBpLnYxLkltcG9ydFN0b2NrUmVxdWVzdBogLnNob3AuYXBpLnYxLkltcG9ydFN0b2NrUmVzcG9uc2UiFLLhGBAKAwisAhoJd2FyZWhvdXNlKAEaCLLhGAQKAggDYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_api_v1_order, file_weft_v1_options]);
 
 /**
  * @generated from message shop.api.v1.ListParcelsRequest
@@ -221,7 +221,125 @@ export const ParcelLineSchema: GenMessage<ParcelLine> = /*@__PURE__*/
   messageDesc(file_shop_api_v1_warehouse, 7);
 
 /**
- * The warehouse's work: orders of all customers, from the payment to the customer's door. For clerks.
+ * @generated from message shop.api.v1.ImportStockRequest
+ */
+export type ImportStockRequest = Message<"shop.api.v1.ImportStockRequest"> & {
+  /**
+   * Names the import; the same in every message. Sent again after a failure, lines that were taken are not taken twice.
+   *
+   * @generated from field: string import_id = 1;
+   */
+  importId: string;
+
+  /**
+   * Number of the first line, from 1.
+   *
+   * @generated from field: uint64 first_line = 2;
+   */
+  firstLine: bigint;
+
+  /**
+   * Up to 1,000 lines. A bad one is reported, the others are taken.
+   *
+   * @generated from field: repeated shop.api.v1.StockImportLine lines = 3;
+   */
+  lines: StockImportLine[];
+};
+
+/**
+ * Describes the message shop.api.v1.ImportStockRequest.
+ * Use `create(ImportStockRequestSchema)` to create a new message.
+ */
+export const ImportStockRequestSchema: GenMessage<ImportStockRequest> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_warehouse, 8);
+
+/**
+ * Checked line by line: a bad one must not refuse the good ones.
+ *
+ * @generated from message shop.api.v1.StockImportLine
+ */
+export type StockImportLine = Message<"shop.api.v1.StockImportLine"> & {
+  /**
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * How many came in.
+   *
+   * @generated from field: int64 quantity = 2;
+   */
+  quantity: bigint;
+};
+
+/**
+ * Describes the message shop.api.v1.StockImportLine.
+ * Use `create(StockImportLineSchema)` to create a new message.
+ */
+export const StockImportLineSchema: GenMessage<StockImportLine> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_warehouse, 9);
+
+/**
+ * @generated from message shop.api.v1.ImportStockResponse
+ */
+export type ImportStockResponse = Message<"shop.api.v1.ImportStockResponse"> & {
+  /**
+   * Lines that are in stock now, those of an earlier run of the same import included.
+   *
+   * @generated from field: uint64 accepted = 1;
+   */
+  accepted: bigint;
+
+  /**
+   * @generated from field: uint64 rejected_count = 2;
+   */
+  rejectedCount: bigint;
+
+  /**
+   * The first 1,000 of them.
+   *
+   * @generated from field: repeated shop.api.v1.RejectedLine rejected = 3;
+   */
+  rejected: RejectedLine[];
+};
+
+/**
+ * Describes the message shop.api.v1.ImportStockResponse.
+ * Use `create(ImportStockResponseSchema)` to create a new message.
+ */
+export const ImportStockResponseSchema: GenMessage<ImportStockResponse> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_warehouse, 10);
+
+/**
+ * @generated from message shop.api.v1.RejectedLine
+ */
+export type RejectedLine = Message<"shop.api.v1.RejectedLine"> & {
+  /**
+   * @generated from field: uint64 line = 1;
+   */
+  line: bigint;
+
+  /**
+   * @generated from field: string sku = 2;
+   */
+  sku: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message shop.api.v1.RejectedLine.
+ * Use `create(RejectedLineSchema)` to create a new message.
+ */
+export const RejectedLineSchema: GenMessage<RejectedLine> = /*@__PURE__*/
+  messageDesc(file_shop_api_v1_warehouse, 11);
+
+/**
+ * The warehouse's work: orders of all customers, from the payment to the customer's door, and what is delivered to it. For
+ * clerks.
  *
  * @generated from service shop.api.v1.WarehouseService
  */
@@ -256,6 +374,17 @@ export const WarehouseService: GenService<{
     methodKind: "unary";
     input: typeof DeliverOrderRequestSchema;
     output: typeof DeliverOrderResponseSchema;
+  },
+  /**
+   * Takes in a delivery, however long: the client streams its lines and gets a summary. Not from a browser, which cannot
+   * stream what it sends.
+   *
+   * @generated from rpc shop.api.v1.WarehouseService.ImportStock
+   */
+  importStock: {
+    methodKind: "client_streaming";
+    input: typeof ImportStockRequestSchema;
+    output: typeof ImportStockResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_shop_api_v1_warehouse, 0);
