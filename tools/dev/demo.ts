@@ -71,6 +71,7 @@ async function demo(): Promise<void> {
   steps.show(stackTable(await up()).split("\n"));
   process.stdout.write(
     `\nOrder ${order.orderId} is confirmed and paid, its e-mail has arrived: ${((performance.now() - startedAt) / 1000).toFixed(1)} s.\n` +
+      `The storefront is at ${addresses.edge}/ (a clerk's and a manager's part of it: README.md).\n` +
       "The stack goes on running: `make up` shows it, `make down` stops it, README.md has a tour of it.\n",
   );
 }

@@ -19,7 +19,8 @@ function summary({ members, addresses, started }: StackReport, elapsed: string):
   const done = started.length === 0 ? `all ${members.length} were healthy already` : `started ${started.length}`;
   return [
     `${done} (${elapsed}, TOPOLOGY=${addresses.topology})`,
-    `public API  ${addresses.edge}`,
+    `storefront  ${addresses.edge}/`,
+    `public API  ${addresses.edge}/shop.api.v1...`,
     `mail        ${addresses.mail}/messages`,
     `SMS, push   ${addresses.webhooks}/messages`,
     `traces      ${addresses.otlp}/traces`,

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { WarehouseService } from "../../../gen/shop/api/v1/warehouse_pb.ts";
+import { createCustomer } from "../demo/customer.ts";
 import { SEED_PASSWORD } from "../seed-data.ts";
 import { expectBooksToBalance } from "./books.ts";
 import { startBrowser, type TestBrowser, type Visitor } from "./browser.ts";
@@ -177,6 +181,26 @@ describe.each(["multi", "single"] as const)(
       await expect.poll(() => numberIn(revenue)).toBeGreaterThanOrEqual(before.revenue + 44.5);
       await manager.page.locator(".top li").first().waitFor();
       expect([...clerk.complaints.filter((each) => !each.includes("400")), ...manager.complaints]).toEqual([]);
+    });
+
+    test("a delivery that a clerk streams in by gRPC is on the shelf, its bad line named", async () => {
+      const { edge } = shop.stack.addresses;
+      const { accounts, catalog } = createCustomer(edge);
+      const scarf = { sku: "LTD-SCARF-ANNIVERSARY" };
+      const { available: before = 0n } = await catalog.getProduct(scarf);
+      const { accessToken } = await accounts.logIn({ email: "clerk@shop.test", password: SEED_PASSWORD });
+      const warehouse = createClient(WarehouseService, createGrpcTransport({ baseUrl: edge }));
+      const importId = randomUUID();
+      const summary = await warehouse.importStock(
+        (async function* () {
+          yield { importId, firstLine: 1n, lines: [{ ...scarf, quantity: 40n }] };
+          yield { importId, firstLine: 2n, lines: [{ sku: "NO-SUCH-THING", quantity: 1n }] };
+        })(),
+        { headers: { authorization: `Bearer ${accessToken}` } },
+      );
+      expect(summary).toMatchObject({ accepted: 1n, rejected: [{ line: 2n, sku: "NO-SUCH-THING" }] });
+      await page.goto(`/products/${scarf.sku}`);
+      await page.getByText(`In stock, ${before + 40n} ready to ship`).waitFor();
     });
 
     test("staff's pages are for staff: a customer sees no link to them, and is refused by the API itself", async () => {
@@ -378,6 +402,8 @@ describe.each(["multi", "single"] as const)(
         await page.getByText("As a table").click();
         await check("", ".day");
         await check(`/today?day=${yesterday()}`, ".day");
+        // The clerk is refused the manager's page, which a browser tells the console.
+        expect(visitor.complaints.filter((each) => !each.includes("403"))).toEqual([]);
       });
 
       test("assets are immutable, the page is not, and nothing inline may run", async () => {
