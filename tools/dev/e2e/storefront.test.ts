@@ -352,29 +352,44 @@ describe.each(["multi", "single"] as const)(
         await page.locator(".product").waitFor();
       });
 
-      test.each([
-        { what: "a window", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
-        { what: "a phone in the dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
-      ] as const)("on $what every page can be read, by a screen reader too", async ({ viewport, colorScheme }) => {
-        await page.setViewportSize(viewport);
-        await page.emulateMedia({ colorScheme });
+      test("every page can be read: in a window, on a phone in the dark, by a screen reader, with as little motion as one likes", async () => {
+        const looks = [
+          { viewport: { width: 1280, height: 900 }, colorScheme: "light" },
+          { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+        ] as const;
+        /** Nothing moves for longer than a moment: one has asked for that, and a colour on its way is not to be judged. */
+        const settled = (path: string) =>
+          expect
+            .poll(() => page.evaluate("document.getAnimations().length"), {
+              timeout: 2_000,
+              interval: 10,
+              message: `${path} moves`,
+            })
+            .toBe(0);
+        const sideways = async (path: string) => {
+          const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+          expect.soft(wider, `${path} scrolls sideways`).toBeLessThanOrEqual(0);
+        };
         const check = async (path: string, ready: string) => {
           if (path !== "") await page.goto(path);
           await page.locator(ready).first().waitFor();
           await page.evaluate(axe);
-          const { violations } = await page.evaluate<AxeResults>("axe.run()");
-          expect
-            .soft(
-              violations.map(({ id, nodes }) => [id, nodes[0]?.html]),
-              path,
-            )
-            .toEqual([]);
-          const wider = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
-          expect.soft(wider, `${path} scrolls sideways`).toBeLessThanOrEqual(0);
-          const moving = await page.evaluate<number>("document.getAnimations().length");
-          expect.soft(moving, `${path} moves, though one has asked for less of that`).toBe(0);
+          for (const { viewport, colorScheme } of looks) {
+            await page.setViewportSize(viewport);
+            await page.emulateMedia({ colorScheme });
+            await settled(path);
+            const { violations } = await page.evaluate<AxeResults>("axe.run()");
+            const found = violations.map(({ id, nodes }) => [id, nodes[0]?.html]);
+            expect.soft(found, `${path} ${colorScheme}`).toEqual([]);
+            await sideways(path);
+          }
+          // The narrowest that WCAG 1.4.10 asks for.
+          await page.setViewportSize({ width: 320, height: 640 });
+          await settled(path);
+          await sideways(path);
         };
         await check("/", ".card");
+        await check("/categories/tea", ".card");
         await check("/search?q=coffee", ".card");
         await check("/search?q=", "h1");
         await check("/nowhere", "h1");

@@ -17,7 +17,7 @@ import { topProducts } from "../parts/top-products.ts";
 import { pause } from "../pause.ts";
 import { spansOf, sumOf } from "../revenue.ts";
 
-const refreshIntervalMs = 5_000;
+const refreshIntervalMs = 4_000;
 const topCount = 8;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -143,11 +143,12 @@ function drawSections(isPast: boolean) {
 function spansFor(choice: "day" | "hour", { day, revenue }: Reports, nowMs: number) {
   if (choice === "day") {
     const range = { fromMs: startOf(day), spanMs: hourMs, count: 24 };
-    return { spans: spansOf(revenue.minutes, range), by: "by hour", labelEvery: 3 };
+    return { spans: spansOf(revenue.minutes, range), by: "by hour", labelEvery: 3, emptyWords: "No money came in." };
   }
   const fromMs = Math.floor(nowMs / minuteMs) * minuteMs - 59 * minuteMs;
   const range = { fromMs, spanMs: minuteMs, count: 60 };
-  return { spans: spansOf(revenue.minutes, range), by: "of the last hour by minute", labelEvery: 10 };
+  const emptyWords = "No money came in within the last hour.";
+  return { spans: spansOf(revenue.minutes, range), by: "of the last hour by minute", labelEvery: 10, emptyWords };
 }
 
 function sumWords({ day, revenue }: Reports): HTMLElement[] {

@@ -11,6 +11,8 @@ export interface Plotted {
   readonly by: string;
   /** Every so many spans have their time written below them. */
   readonly labelEvery: number;
+  /** In the place of a plot of nothing. */
+  readonly emptyWords: string;
 }
 
 /** Height of the drawing in its own units; it is stretched to whatever place there is. */
@@ -29,7 +31,10 @@ export function revenuePlot(): { readonly node: HTMLElement; show(plotted: Plott
   return {
     node: h("figure", { class: "plot" }, frame, details),
     show(plotted) {
-      const { spans, currencyCode, labelEvery } = plotted;
+      const { spans, currencyCode, labelEvery, emptyWords } = plotted;
+      const isEmpty = !spans.some(hasMoney);
+      details.hidden = isEmpty;
+      if (isEmpty) return fill(frame, h("p", { class: "plot-empty" }, emptyWords));
       const scale = scaleOf(spans, smallestStep);
       const amounts = scale.ticks.toReversed().map((tick) => h("li", {}, formatRoundMoney(currencyCode, tick)));
       const times = spans
@@ -61,7 +66,7 @@ function drawing({ spans, currencyCode, by }: Plotted, scale: Scale): SVGSVGElem
     });
   const bars = spans.map((span, index) => {
     const { fromMs, captured, refunded } = span;
-    if (captured === 0n && refunded === 0n) return false;
+    if (!hasMoney(span)) return false;
     return s(
       "g",
       {},
@@ -86,7 +91,7 @@ function highest(spans: readonly Span[], currencyCode: string): string {
     (found, span) => (span.captured > (found?.captured ?? 0n) ? span : found),
     undefined,
   );
-  if (best === undefined) return "None yet.";
+  if (best === undefined) return "Nothing taken.";
   return `The most at ${clockTime(best.fromMs)}: ${formatMoney({ currencyCode, minorUnits: best.captured })}.`;
 }
 
@@ -95,10 +100,14 @@ function words({ captured, refunded }: Span, currencyCode: string): string {
   return refunded === 0n ? taken : `${taken}, ${formatMoney({ currencyCode, minorUnits: refunded })} given back`;
 }
 
+function hasMoney({ captured, refunded }: Span): boolean {
+  return captured !== 0n || refunded !== 0n;
+}
+
 function table({ spans, currencyCode, by }: Plotted): HTMLElement {
   const money = (minorUnits: bigint): string => formatMoney({ currencyCode, minorUnits });
   const rows = spans
-    .filter(({ captured, refunded }) => captured !== 0n || refunded !== 0n)
+    .filter(hasMoney)
     .map(({ fromMs, captured, refunded }) =>
       h(
         "tr",
@@ -108,13 +117,12 @@ function table({ spans, currencyCode, by }: Plotted): HTMLElement {
         h("td", {}, money(refunded)),
       ),
     );
-  const nothing = h("tr", {}, h("td", { colspan: 3 }, "No money has come in, and none has gone back."));
   const head = ["From", "Taken", "Given back"].map((name) => h("th", { scope: "col" }, name));
   return h(
     "table",
     { class: "table" },
     h("caption", { class: "hidden" }, `Revenue ${by}`),
     h("thead", {}, h("tr", {}, head)),
-    h("tbody", {}, rows.length > 0 ? rows : nothing),
+    h("tbody", {}, rows),
   );
 }
