@@ -67,7 +67,7 @@ format: $(INSTALLED) ## Format code and contracts, mend what the linter can
 	@buf format -w
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure a call through the mesh against bare grpc-js, as a ratio (QUICK=1)
+bench: $(INSTALLED) ## Measure, as ratios: a call through the mesh by bare grpc-js; product reads with the cache by without (QUICK=1)
 	@node tools/bench/main.ts
 
 .PHONY: clean

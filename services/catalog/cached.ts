@@ -24,8 +24,9 @@ export interface ProductCaches {
   readonly categories: Cache<ListCategoriesResponse>;
 }
 
-/** A list goes sooner than a product: of products that are added no event tells. */
+/** A list goes sooner than a product: of products that are added no event tells. Meanwhile nobody waits for its renewal. */
 const listTtlMs = 10_000;
+const listStaleMs = 20_000;
 const listsMax = 2_000;
 /** The same for a product that was asked for before it was there. */
 const negativeTtlMs = 1_000;
@@ -38,7 +39,7 @@ export interface ProductCachesOptions {
 
 export function createProductCaches({ redis, telemetry, ttlMs }: ProductCachesOptions): ProductCaches {
   const shared = { redis, telemetry, negativeTtlMs };
-  const list = { ...shared, ttlMs: Math.min(ttlMs, listTtlMs), staleMs: 0, entriesMax: listsMax };
+  const list = { ...shared, ttlMs: Math.min(ttlMs, listTtlMs), staleMs: listStaleMs, entriesMax: listsMax };
   return {
     products: createCache({ ...shared, name: "catalog.product", schema: ProductSchema, ttlMs }),
     pages: createCache({ ...list, name: "catalog.page", schema: ListProductsResponseSchema }),

@@ -1,6 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
+import { SEED_PRODUCTS } from "../dev/seed-data.ts";
 import { type BenchPlan, runBench } from "./bench.ts";
+import { runReads } from "./reads.ts";
+import { formatReads, readsHeadline, summarizeReads } from "./reads-report.ts";
 import { formatRows, headline, summarize } from "./report.ts";
 
 /** Above this many runnable processes before the start, the machine is at something else. */
@@ -18,17 +21,27 @@ const [loadAverage = 0] = loadavg();
 const startedAt = performance.now();
 console.log("unary echo, 11 bytes: the mesh's plain gRPC with everything on, against bare grpc-js without TLS");
 const rows = (await runBench(plan)).map(summarize);
-const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
-
 console.log(`\n${formatRows(rows)}\n`);
-console.log(`medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are weft's by grpc-js'`);
+
+console.log(
+  `reads of catalog over the mesh, ${SEED_PRODUCTS.length} products by Zipf's law: with its cache, and without`,
+);
+const products = SEED_PRODUCTS.map((product) => ({ ...product, currencyCode: "EUR" }));
+const reads = (await runReads(plan, products)).map(summarizeReads);
+console.log(`\n${formatReads(reads)}\n`);
+
+const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+console.log(
+  `medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are the first line's by the second's`,
+);
 if (loadAverage > loadAverageMax) {
   console.log(`results not written: the machine was busy before the start (load average ${loadAverage.toFixed(2)})`);
 } else if (PROFILE) {
   console.log(`results not written: profiling slows the calls; the profiles are in ${PROFILE}`);
 } else {
   const machine = { node: process.version, cpus: cpus().length, loadAverage };
-  const results = { measuredAt: new Date().toISOString(), quick, seconds, machine, headline: headline(rows), rows };
+  const figures = { headline: { ...headline(rows), ...readsHeadline(reads) }, rows, reads };
+  const results = { measuredAt: new Date().toISOString(), quick, seconds, machine, ...figures };
   await mkdir(resultsDirectory, { recursive: true });
   await writeFile(new URL("latest.json", resultsDirectory), `${JSON.stringify(results, null, 2)}\n`);
   console.log("written to tools/bench/results/latest.json");

@@ -11,8 +11,13 @@ export interface PeerProcess extends AsyncDisposable {
   ask(question: Question): Promise<Answer>;
 }
 
+/** Which of the calls that a client knows makes the load. */
+export interface Workload extends LoadOptions {
+  readonly workload: string;
+}
+
 /** "cpu" asks how much CPU time the process has used since it started. */
-export type Question = { readonly kind: "start" | "cpu" } | ({ readonly kind: "load" } & LoadOptions);
+export type Question = { readonly kind: "start" | "cpu" } | ({ readonly kind: "load" } & Workload);
 export type Answer = { readonly port: number } | { readonly cpuMs: number } | LoadResult | { readonly failure: string };
 
 export interface PeerOptions {

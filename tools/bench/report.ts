@@ -1,10 +1,11 @@
 import { formatTable } from "../cli/output.ts";
 import type { Measured, Peer } from "./bench.ts";
 import { percentile } from "./load.ts";
+import type { Slice } from "./pair.ts";
 import { type Comparison, compare, type Spread, spreadOf } from "./ratios.ts";
 
 /** One peer's medians over all rounds. */
-interface Figures {
+export interface Figures {
   readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -27,12 +28,7 @@ export interface Row {
 export function summarize(measured: Measured): Row {
   const { inFlight, rounds } = measured;
   const each = (peer: Peer, key: keyof Figures): number[] => rounds.map((round) => round[peer][key]);
-  const figures = (peer: Peer): Figures => ({
-    callsPerSecond: percentile(each(peer, "callsPerSecond"), 0.5),
-    p50Ms: percentile(each(peer, "p50Ms"), 0.5),
-    p99Ms: percentile(each(peer, "p99Ms"), 0.5),
-    cpuUsPerCall: percentile(each(peer, "cpuUsPerCall"), 0.5),
-  });
+  const figures = (peer: Peer) => mediansOf(rounds.map((round) => round[peer]));
   const compareBy = (key: keyof Figures): Comparison =>
     compare(each("weft", key), each("weft-twin", key), each("grpc-js", key));
   return {
@@ -42,6 +38,21 @@ export function summarize(measured: Measured): Row {
     throughput: compareBy("callsPerSecond"),
     cpu: compareBy("cpuUsPerCall"),
     p99: spreadOf(rounds.map((round) => round.weft.p99Ms / round["grpc-js"].p99Ms)),
+  };
+}
+
+/** What a peer did in the middle of all rounds. */
+export function mediansOf(slices: readonly Slice[]): Figures {
+  const median = (key: keyof Figures) =>
+    percentile(
+      slices.map((slice) => slice[key]),
+      0.5,
+    );
+  return {
+    callsPerSecond: median("callsPerSecond"),
+    p50Ms: median("p50Ms"),
+    p99Ms: median("p99Ms"),
+    cpuUsPerCall: median("cpuUsPerCall"),
   };
 }
 
@@ -81,7 +92,7 @@ export function formatRows(rows: readonly Row[]): string {
   return formatTable(columns, lines);
 }
 
-function formatFigures({ callsPerSecond, p50Ms, p99Ms, cpuUsPerCall }: Figures): string[] {
+export function formatFigures({ callsPerSecond, p50Ms, p99Ms, cpuUsPerCall }: Figures): string[] {
   return [Math.round(callsPerSecond).toString(), p50Ms.toFixed(2), p99Ms.toFixed(2), cpuUsPerCall.toFixed(0)];
 }
 
@@ -90,10 +101,11 @@ function formatComparison({ ratio, noise, significant }: Comparison): string {
   return formatSpread(ratio);
 }
 
-function formatSpread({ median, low, high }: Spread): string {
+export function formatSpread({ median, low, high }: Spread): string {
   return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
-function round(value: number): number {
+/** To three decimals. */
+export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

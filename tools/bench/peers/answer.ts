@@ -6,10 +6,11 @@ export function answerAsServer(start: () => Promise<number>): void {
   answer(async () => ({ port: await start() }));
 }
 
-/** Answers the bench as a client: by making load with the given call. */
-export function answerAsClient(call: () => Promise<unknown>): void {
+/** Answers the bench as a client: by making load with the call of that workload. */
+export function answerAsClient(calls: Readonly<Record<string, () => Promise<unknown>>>): void {
   answer((question) => {
-    if (question.kind !== "load") throw new Error("a client makes load and nothing else");
+    const call = question.kind === "load" ? calls[question.workload] : undefined;
+    if (question.kind !== "load" || call === undefined) throw new Error("a client makes the load that it knows");
     return runLoad(call, question);
   });
 }

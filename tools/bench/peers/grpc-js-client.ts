@@ -5,8 +5,8 @@ import { createEchoRequest, echoMethod, echoText } from "./echo-method.ts";
 const client = new Client(process.env.BENCH_ADDRESS ?? "", credentials.createInsecure());
 const { path, requestSerialize, responseDeserialize } = echoMethod;
 
-answerAsClient(
-  () =>
+answerAsClient({
+  echo: () =>
     new Promise<void>((resolve, reject) => {
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, createEchoRequest(), (error, answer) => {
         if (error) reject(error);
@@ -14,4 +14,4 @@ answerAsClient(
         else resolve();
       });
     }),
-);
+});

@@ -9,7 +9,9 @@ const endpoints = new Map([["echo", [process.env.BENCH_ADDRESS ?? ""]]]);
 const mesh = createMesh({ service: "bench", endpoints, ...(await openService("bench")) });
 const client = createClient(EchoService, mesh.transport("echo"));
 
-answerAsClient(async () => {
-  const { text } = await client.echo({ text: echoText });
-  if (text !== echoText) throw new Error("another text came back");
+answerAsClient({
+  async echo() {
+    const { text } = await client.echo({ text: echoText });
+    if (text !== echoText) throw new Error("another text came back");
+  },
 });

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { serve } from "../../../mesh/server/serve.ts";
 import { echoRoutes } from "../../../mesh/testing/echo.ts";
+import { trustDomain } from "../trust-domain.ts";
 import { answerAsServer } from "./answer.ts";
-import { openService, trustDomain } from "./weft-settings.ts";
+import { openService } from "./weft-settings.ts";
 
 const anyPort = { host: "127.0.0.1", port: 0 };
 

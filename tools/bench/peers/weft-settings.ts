@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { type Credentials, loadCredentials } from "../../../mesh/security/credentials.ts";
 import { createTelemetry, type Telemetry } from "../../../mesh/telemetry/telemetry.ts";
+import { trustDomain } from "../trust-domain.ts";
 
 /** Part of the traces that is recorded, as in production. */
 const sampleRatio = 0.01;
-
-export const trustDomain = "bench.local";
 
 /** What a process of the mesh has in production: an identity, logs, metrics and exported spans. */
 export async function openService(service: string): Promise<{ credentials: Credentials; telemetry: Telemetry }> {

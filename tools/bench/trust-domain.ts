@@ -1,0 +1,2 @@
+/** Of the bench's certificates. */
+export const trustDomain = "bench.local";
