@@ -119,6 +119,14 @@ test("the pool's gauges tell used, idle and waiting apart", async () => {
   expect(await gauges()).toMatch(/connection_count\S*state="idle"\S* 2/);
 });
 
+test("the server sees each statement's name, in its process list and in its logs", async () => {
+  const sql = "SELECT info FROM information_schema.processlist WHERE id = CONNECTION_ID()";
+  const [row] = await at.database.query<{ info: string }>("test.whoAmI", sql);
+  expect(row?.info).toBe(`/* test.whoAmI */ ${sql}`);
+  const bad = at.database.query("test */ DROP TABLE users; /*", sql);
+  await expect(bad).rejects.toThrow("is no name for a statement");
+});
+
 test("a database that is away is UNAVAILABLE", async () => {
   await using own = at.open({ url: "mysql://nobody:x@127.0.0.1:1/none" });
   await expect(own.query("test.away", "SELECT 1")).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type ConnectionPool, createConnectionPool } from "./pool.ts";
 import type { Database } from "./queryable.ts";
-import { createObserve, createQueryable, isTraced, runOn, text } from "./statement.ts";
+import { createObserve, createQueryable, isTraced, runOn, text, withName } from "./statement.ts";
 import { retryConflicts, runTransaction } from "./transaction.ts";
 
 export interface DatabaseOptions {
@@ -72,7 +72,9 @@ export function createDatabase(options: DatabaseOptions): Database {
         observe(statementName, () => runOn(lease, statementName, scriptTimeoutMs, statement)),
       );
       const script = async (statementName: string, sql: string) => {
-        await observe(statementName, () => runOn(lease, statementName, scriptTimeoutMs, text(sql)));
+        await observe(statementName, () =>
+          runOn(lease, statementName, scriptTimeoutMs, text(withName(statementName, sql))),
+        );
       };
       try {
         await script(`${name}.setLimits`, sessionLimits);

@@ -84,10 +84,14 @@ export async function giveBack(
   );
 }
 
-/** Ends all leases of this owner. */
-export async function giveAllBack({ name, database, table, owner }: DueRowsTable): Promise<void> {
-  const sql = `UPDATE ${table} SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?`;
-  await database.execute(`${name}.giveAllBack`, sql, [owner]);
+/** Ends all leases of this owner on rows that have a next time; on others they mean nothing. */
+export async function giveAllBack(at: DueRowsTable): Promise<void> {
+  const { name, database, table, owner } = at;
+  const { sql: mine, values } = rowsOf(at);
+  // By the index on next_attempt_at, since there is none on lease_owner: of the rows that are done there is no end.
+  const sql = `UPDATE ${table} SET lease_owner = NULL, lease_until = NULL
+    WHERE ${mine}next_attempt_at IS NOT NULL AND lease_owner = ?`;
+  await database.execute(`${name}.giveAllBack`, sql, [...values, owner]);
 }
 
 /** Due rows are counted up to here. */

@@ -7,7 +7,8 @@ export {
   type RowLease,
 } from "./due-rows.ts";
 export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
-export { bucketCount, bucketFor, bucketOf, newId } from "./id.ts";
+export { bucketCount, bucketFor, bucketOf, newId, newUlid } from "./id.ts";
+export { type InsertTarget, insertRows } from "./insert-rows.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { decodePageToken, encodePageToken } from "./page-token.ts";
 export type {

@@ -60,9 +60,17 @@ export async function runOn(lease: Lease, name: string, limitMs: number, stateme
 }
 
 /** A prepared statement, as something to run on a lease. */
-export function prepared(sql: string, params: readonly SqlValue[] = []): LeaseStatement {
+export function prepared(name: string, sql: string, params: readonly SqlValue[] = []): LeaseStatement {
+  const named = withName(name, sql);
   return async ({ connection }) =>
-    (await connection.execute<Result & mysql.RowDataPacket[]>(sql, params.map(toParameter)))[0];
+    (await connection.execute<Result & mysql.RowDataPacket[]>(named, params.map(toParameter)))[0];
+}
+
+/** The statement with its name as a comment, which the server repeats in its process list and its logs. */
+export function withName(name: string, sql: string): string {
+  if (!/^[\w.-]+$/.test(name))
+    throw new Error(`"${name}" is no name for a statement: letters, digits, ".", "_" and "-"`);
+  return `/* ${name} */ ${sql}`;
 }
 
 /** A statement in the text protocol, which takes no parameters: what cannot be prepared, or is not worth it. */
@@ -74,12 +82,12 @@ export function text(sql: string): LeaseStatement {
 export function createQueryable(run: (name: string, statement: LeaseStatement) => Promise<Result>): Queryable {
   return {
     async query<Row>(name: string, sql: string, params?: readonly SqlValue[]) {
-      const rows = await run(name, prepared(sql, params));
+      const rows = await run(name, prepared(name, sql, params));
       if (!Array.isArray(rows)) throw new Error(`${name}: query() is for statements that return rows, use execute()`);
       return rows as Row[];
     },
     async execute(name, sql, params): Promise<ExecuteResult> {
-      const result = await run(name, prepared(sql, params));
+      const result = await run(name, prepared(name, sql, params));
       if (Array.isArray(result)) throw new Error(`${name}: execute() is for statements without rows, use query()`);
       return { affectedRows: result.affectedRows, insertId: BigInt(result.insertId) };
     },
