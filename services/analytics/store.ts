@@ -1,4 +1,4 @@
-import type { Queryable, SqlValue, Transaction } from "@weft/mesh/data";
+import type { Queryable, Transaction } from "@weft/mesh/data";
 import type { Fact, Score } from "./domain.ts";
 import { dateTime, filled, marks } from "./rows.ts";
 import type { PurgeStore, ReadDeps, ScoreStore } from "./usecases.ts";
@@ -114,25 +114,25 @@ export function createReports(database: Queryable): ReadDeps["reports"] {
 
 /** What is old, and may go. */
 export function createPurgeStore(database: Queryable): PurgeStore {
-  const remove = async (name: string, sql: string, params: readonly SqlValue[]) =>
-    (await database.execute(name, sql, params)).affectedRows;
   return {
-    facts: (before, limit) =>
-      remove(
+    async facts(before, limit) {
+      const { affectedRows } = await database.execute(
         "analytics.purgeFacts",
         "DELETE FROM facts WHERE occurred_at < ? AND rolled_up IS TRUE ORDER BY occurred_at LIMIT ?",
         [before, limit],
-      ),
-    orders: (before, limit) =>
-      remove("analytics.purgeOrders", "DELETE FROM order_sales WHERE updated_at < ? ORDER BY updated_at LIMIT ?", [
-        before,
-        limit,
-      ]),
-    sales: (before, limit) =>
-      remove("analytics.purgeSales", "DELETE FROM sales_daily WHERE day < ? ORDER BY day, sku LIMIT ?", [
-        before,
-        limit,
-      ]),
+      );
+      return affectedRows;
+    },
+
+    async orders(before, limit) {
+      const sql = "DELETE FROM order_sales WHERE updated_at < ? ORDER BY updated_at LIMIT ?";
+      return (await database.execute("analytics.purgeOrders", sql, [before, limit])).affectedRows;
+    },
+
+    async sales(before, limit) {
+      const sql = "DELETE FROM sales_daily WHERE day < ? ORDER BY day, sku LIMIT ?";
+      return (await database.execute("analytics.purgeSales", sql, [before, limit])).affectedRows;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
-import type { Database, Queryable, Transaction } from "@weft/mesh/data";
+import { type Database, insertRows, type SqlValue, type Transaction } from "@weft/mesh/data";
 import { apply, type Order, type OrderState } from "./domain.ts";
 import { summaryOf } from "./history.ts";
 import { readEvents, type StoredEvent } from "./store.ts";
@@ -10,15 +10,14 @@ const rebuildPageSize = 100;
 /** Entries that one statement looks at in search of those that have no order. */
 const strayPageSize = 1_000;
 
-const columns = "user_id, order_id, state, currency_code, total_minor_units, item_count, placed_at, version";
+const columns = [
+  ...["user_id", "order_id", "state", "currency_code", "total_minor_units", "item_count", "placed_at", "version"],
+];
 
 /** The rest never changes; the version last, since the assignments before it compare with the old one. */
 const unlessLaterIsKnown =
   "state = IF(VALUES(version) > version, VALUES(state), state), version = GREATEST(version, VALUES(version))";
-const whateverIsKnown = columns
-  .split(", ")
-  .map((column) => `${column} = VALUES(${column})`)
-  .join(", ");
+const whateverIsKnown = columns.map((column) => `${column} = VALUES(${column})`).join(", ");
 
 /**
  * Moves an order in the read model on, unless that has seen a later version. An order that the read model does not have, because its
@@ -42,7 +41,12 @@ export async function projectMove(
 export async function projectOrder(tx: Transaction, orderId: string): Promise<void> {
   const order = fold((await readEvents(tx, [orderId])).get(orderId) ?? []);
   if (order === undefined) throw rpcError(Code.DataLoss, `order ${orderId} was told of, but has no event`);
-  await write(tx, [order], unlessLaterIsKnown);
+  await projectOrders(tx, [order]);
+}
+
+/** Writes orders into the read model as they are, unless that has seen a later version. */
+export async function projectOrders(tx: Transaction, orders: readonly Order[]): Promise<void> {
+  await write(tx, orders, unlessLaterIsKnown);
 }
 
 /** Builds the read model if it is empty, as after a migration. */
@@ -102,14 +106,12 @@ async function removeStrays(database: Database): Promise<number> {
   return removed;
 }
 
-async function write(tx: Queryable, orders: readonly Order[], onKnown: string): Promise<void> {
-  if (orders.length === 0) return;
-  const places = orders.map(() => "(?, ?, ?, ?, ?, ?, ?, ?)").join(", ");
-  const sql = `INSERT INTO order_history (${columns}) VALUES ${places} ON DUPLICATE KEY UPDATE ${onKnown}`;
-  await tx.execute("order.writeHistory", sql, orders.flatMap(rowOf));
+async function write(tx: Transaction, orders: readonly Order[], onKnown: string): Promise<void> {
+  const target = { table: "order_history", columns: columns, ending: `ON DUPLICATE KEY UPDATE ${onKnown}` };
+  await insertRows(tx, "order.writeHistory", target, orders.map(rowOf));
 }
 
-function rowOf(order: Order) {
+function rowOf(order: Order): SqlValue[] {
   const { orderId, state, total, itemCount, placedAt } = summaryOf(order);
   return [
     ...[order.userId, orderId, state, total.currencyCode, total.minorUnits],

@@ -189,7 +189,7 @@ async function appendEvent(
     await tx.execute(
       "order.insertEvent",
       "INSERT INTO order_events (order_id, version, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
-      [orderId, version, event.$typeName, encode(event), occurredAt],
+      [orderId, version, event.$typeName, encodeEvent(event), occurredAt],
     );
   } catch (error) {
     if (!isDuplicateKey(error, "PRIMARY")) throw error;
@@ -214,7 +214,8 @@ async function writeOrder(tx: Transaction, order: Order): Promise<void> {
   await tx.execute("order.updateOrder", sql, [...values, order.orderId]);
 }
 
-function encode(event: OrderEvent): Uint8Array {
+/** An event as `order_events` keeps it. */
+export function encodeEvent(event: OrderEvent): Uint8Array {
   return toBinary(schemaOf(event.$typeName), event);
 }
 

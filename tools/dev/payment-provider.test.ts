@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -160,6 +160,31 @@ test("the ledger, the keys and the states survive a restart", async () => {
   expect(await authorize("k1")).toMatchObject({ replayed: true, body: { id } });
   expect(await call("POST", `/authorizations/${id}/void`, undefined, "v1")).toMatchObject({ status: 200 });
   expect((await ledger()).map((entry) => entry.seq)).toEqual([1, 2]);
+});
+
+test("what another sandbox has kept goes on here, once, over a restart", async () => {
+  const { id } = (await authorize("k1")).body;
+  await call("POST", `/authorizations/${id}/capture`, undefined, "c1");
+  const file = await readFile(join(directory, "ledger.jsonl"), "utf8");
+  const records = file.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  await provider[Symbol.asyncDispose]();
+  await rm(join(directory, "ledger.jsonl"));
+  provider = await start();
+  await authorize("own");
+  expect(await call("POST", "/ledger", { records })).toMatchObject({ status: 200, body: { taken: 2 } });
+  expect(await call("POST", "/ledger", { records })).toMatchObject({ status: 200, body: { taken: 0 } });
+  await provider[Symbol.asyncDispose]();
+  provider = await start();
+  expect((await ledger()).map(({ seq, type }) => [seq, type])).toEqual([
+    [1, "authorize"],
+    [2, "authorize"],
+    [3, "capture"],
+  ]);
+  expect(await authorize("k1")).toMatchObject({ replayed: true, body: { id } });
+  expect(await call("POST", `/authorizations/${id}/refund`, undefined, "r1")).toMatchObject({ status: 200 });
+  for (const body of [{}, { records: [{}] }, { records: [1] }, { records: [{ ...records[0], authorization: null }] }]) {
+    expect(await call("POST", "/ledger", body)).toMatchObject({ status: 400 });
+  }
 });
 
 test.each([

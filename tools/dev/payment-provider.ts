@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { createFaults, faultOf, invalid, recordOf } from "./outside/faults.ts";
 import { type HttpAnswer, type HttpRequest, type HttpServer, parseJson, Refusal, serveHttp } from "./outside/http.ts";
-import { openLedger } from "./outside/ledger.ts";
+import { type LedgerRecord, openLedger } from "./outside/ledger.ts";
 import {
   type AuthorizeInput,
   createProvider,
@@ -41,6 +41,8 @@ export async function startPaymentProvider(options: PaymentProviderOptions): Pro
   });
   const routes: Record<string, (request: HttpRequest) => HttpAnswer> = {
     "GET /v1/ledger": () => ok({ entries: provider.entries() }),
+    // A shop with a past has a provider that remembers it.
+    "POST /v1/ledger": (request) => ok({ taken: provider.takeOver(recordsOf(parseJson(request.body))) }),
     "GET /v1/authorizations": (request) => ok({ data: found(provider, request.query.get("idempotency_key")) }),
     "GET /v1/faults": () => ok({ faults: faults.list() }),
     "POST /v1/faults": (request) => {
@@ -118,6 +120,19 @@ function inputOf(body: unknown): AuthorizeInput {
     throw invalid("reference", `a text of 1 to ${KEY_LENGTH_MAX} characters`);
   }
   return { amount, currency, payment_method, reference };
+}
+
+function recordsOf(body: unknown): LedgerRecord[] {
+  const { records } = recordOf(body);
+  if (!Array.isArray(records) || !records.every(isRecord))
+    throw invalid("records", "lines of another sandbox's ledger");
+  return records;
+}
+
+function isRecord(value: unknown): value is LedgerRecord {
+  const { key, fingerprint, status, authorization } = recordOf(value);
+  const texts = [key, fingerprint, recordOf(authorization).id];
+  return texts.every((text) => typeof text === "string" && text !== "") && typeof status === "number";
 }
 
 function ok(body: unknown): HttpAnswer {

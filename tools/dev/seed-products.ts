@@ -1,3 +1,4 @@
+import { seededRandom } from "./history/chance.ts";
 import { ASSORTMENTS, type Assortment, type Rated } from "./seed-assortment.ts";
 import type { SeedProduct } from "./seed-data.ts";
 
@@ -65,15 +66,4 @@ function stockFor(random: () => number): number {
   if (fate < 0.02) return 0;
   if (fate < 0.05) return 1 + Math.floor(random() * 5);
   return 20 + Math.floor(random() ** 2 * 480);
-}
-
-/** mulberry32: a small generator whose numbers follow from its seed alone. */
-function seededRandom(seed: number): () => number {
-  let state = Math.imul(seed, 0x9e3779b1);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

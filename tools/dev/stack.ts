@@ -28,6 +28,8 @@ export interface StackOptions {
   readonly engineUrls?: ExternalEngineUrls;
   /** Schemas and database users are named `<prefix>_<service>`; `shop` if left out. */
   readonly schemaPrefix?: string;
+  /** Whether a shop without orders gets customers and orders of the last thirty days; not if left out: it takes seconds. */
+  readonly history?: boolean;
   /** Goes into the environment of every service; with a service's prefix (`ORDER__LOG_LEVEL`) into that one's alone. */
   readonly env?: Environment;
   /** Shared by many stacks: MariaDB's template, compiled code. `<directory>/cache` if left out. */
@@ -119,7 +121,9 @@ export async function createStack(options: StackOptions): Promise<Stack> {
     await startTogether([...parties, ...services], say);
     const started = members.filter((each) => each.status().pid !== before.get(each.name)).map((each) => each.name);
     if (services.some((service) => started.includes(service.name)) || started.includes("mariadb")) {
-      await runSeed({ directory, base, mysqlUrls, cwd: REPOSITORY });
+      const provider = options.history ? addresses.paymentProvider : undefined;
+      await runSeed({ directory, base, mysqlUrls, provider, cwd: REPOSITORY });
+      say(provider ? "demo data is there: products, customers, thirty days of orders" : "demo data is there: products");
     }
     return started;
   };

@@ -22,6 +22,7 @@ async function supervise(directory: string, settings: StackSettings): Promise<vo
     ports: portsFromBase(settings.portBase, settings.edgePort),
     topology: settings.topology,
     engineUrls: settings.engineUrls,
+    history: settings.history,
     env: settings.env,
     say: (line) => hear(line),
   });

@@ -47,11 +47,22 @@ export interface Shop extends AsyncDisposable {
   logs(member: string): Promise<Record<string, unknown>[]>;
 }
 
+export interface ShopOptions {
+  /** Whether it has customers and orders of the last thirty days; not if left out. */
+  readonly history?: boolean;
+  /** Called before anything but the database has been started. */
+  readonly onDatabase?: (stack: Stack) => Promise<void>;
+}
+
 /** Starts the shop. Disposing of it ends everything and leaves nothing. */
-export async function startShop(topology: Topology, env: Environment = {}): Promise<Shop> {
+export async function startShop(
+  topology: Topology,
+  env: Environment = {},
+  { history = false, onDatabase }: ShopOptions = {},
+): Promise<Shop> {
   const directory = await mkdtemp(join(tmpdir(), "weft-e2e-"));
   const cacheDirectory = inject("weftCacheDirectory");
-  const stack = await createStack({ directory, topology, cacheDirectory, env });
+  const stack = await createStack({ directory, topology, cacheDirectory, env, history });
   const databases = new Map<string, mysql.Pool>();
   const dispose = async (): Promise<void> => {
     await Promise.all([...databases.values()].map((pool) => pool.end()));
@@ -59,6 +70,10 @@ export async function startShop(topology: Topology, env: Environment = {}): Prom
     await rm(directory, { recursive: true, force: true });
   };
   try {
+    if (onDatabase !== undefined) {
+      await stack.start("mariadb");
+      await onDatabase(stack);
+    }
     await stack.start();
   } catch (error) {
     await dispose();

@@ -50,6 +50,8 @@ export interface Provider {
   findByKey(key: string): (Authorization | { readonly status: "processing" }) | undefined;
   find(id: string): Authorization | undefined;
   entries(): readonly LedgerEntry[];
+  /** Takes over what another sandbox has kept, in that order, except for keys that are known here; answers with how many it has taken. */
+  takeOver(records: readonly LedgerRecord[]): number;
 }
 
 /** What a request turns out to do. */
@@ -77,6 +79,12 @@ export function createProvider(deps: ProviderDeps): Provider {
   };
   for (const record of ledger.records) remember(record);
 
+  const assertRoom = (count: number): void => {
+    if (recordByKey.size + count <= RECORD_COUNT_MAX) return;
+    const message = `the sandbox keeps ${RECORD_COUNT_MAX} requests: start it with a new ledger`;
+    throw new Refusal(503, "ledger_full", message);
+  };
+
   const decide = (key: string, fingerprint: string, outcome: Outcome): LedgerRecord => {
     const { status, body, authorization, entry: type } = outcome;
     const { id, reference, amount, currency } = authorization;
@@ -101,13 +109,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     }
     const fault = faults.take(operation);
     if (fault?.kind === "error") throw new Refusal(500, "internal", "a fault that was asked for");
-    if (!earlier && recordByKey.size >= RECORD_COUNT_MAX) {
-      throw new Refusal(
-        503,
-        "ledger_full",
-        `the sandbox keeps ${RECORD_COUNT_MAX} requests: start it with a new ledger`,
-      );
-    }
+    if (!earlier) assertRoom(1);
     const delayMs = fault?.kind === "delay" ? (fault.delay_ms ?? SLOW_MS) : 0;
     const once = async (): Promise<LedgerRecord> => {
       if (delayMs > 0) await deps.pause(delayMs);
@@ -156,6 +158,16 @@ export function createProvider(deps: ProviderDeps): Provider {
     },
     find: (id) => authorizations.get(id),
     entries: () => ledger.records.flatMap((record) => record.entry ?? []),
+    takeOver(records) {
+      const news = records.filter(({ key }) => !recordByKey.has(key) && !undecided.has(key));
+      assertRoom(news.length);
+      for (const { entry, ...record } of news) {
+        const renumbered = entry === undefined ? record : { ...record, entry: { ...entry, seq: seq + 1 } };
+        ledger.append(renumbered);
+        remember(renumbered);
+      }
+      return news.length;
+    },
   };
 }
 

@@ -7,11 +7,13 @@ export interface SeedOptions {
   readonly directory: string;
   readonly base: Environment;
   readonly mysqlUrls: ReadonlyMap<ServiceName, string>;
+  /** Where the sandbox provider is to remember the orders of the last thirty days; there are none if this is left out. */
+  readonly provider: { readonly url: string; readonly key: string } | undefined;
   readonly cwd: string;
 }
 
 /** Fills an empty shop, in a process of its own; the services have made their tables by then. Harmless when it is full. */
-export async function runSeed({ directory, base, mysqlUrls, cwd }: SeedOptions): Promise<void> {
+export async function runSeed({ directory, base, mysqlUrls, provider, cwd }: SeedOptions): Promise<void> {
   const logFile = join(directory, "logs", "seed.log");
   const seed = await startChild({
     name: "seed",
@@ -19,9 +21,8 @@ export async function runSeed({ directory, base, mysqlUrls, cwd }: SeedOptions):
     args: ["tools/dev/seed.ts"],
     env: {
       ...base,
-      CATALOG__MYSQL_URL: mysqlUrls.get("catalog"),
-      INVENTORY__MYSQL_URL: mysqlUrls.get("inventory"),
-      USER__MYSQL_URL: mysqlUrls.get("user"),
+      ...Object.fromEntries([...mysqlUrls].map(([service, url]) => [`${service.toUpperCase()}__MYSQL_URL`, url])),
+      ...(provider && { PROVIDER_URL: provider.url, PROVIDER_KEY: provider.key }),
     },
     cwd,
     logFile,

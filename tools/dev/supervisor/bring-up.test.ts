@@ -21,7 +21,7 @@ const said: string[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(inject("weftTestDirectory"), "up-"));
-  settings = { portBase: await freeBase(), edgePort: await freePort(), topology: "single" };
+  settings = { portBase: await freeBase(), edgePort: await freePort(), topology: "single", history: false };
 });
 afterAll(async () => {
   await bringDown(directory, () => undefined);

@@ -14,6 +14,14 @@ test("what is not asked for stays as it runs", () => {
   expect(differences(running, settle({}, running))).toEqual([]);
 });
 
+test("a shop without a past is asked for by name, and is another shop", () => {
+  expect(DEFAULT_SETTINGS.history).toBe(true);
+  const without = settle(readSettings({ SEED_HISTORY: "no" }), undefined);
+  expect(without.history).toBe(false);
+  expect(settle({}, without)).toEqual(without);
+  expect(differences(DEFAULT_SETTINGS, without)).toEqual(["SEED_HISTORY from yes to no"]);
+});
+
 test("a change of an engine's URL is told without the URL, which may hold a password", () => {
   const after = settle(readSettings({ MYSQL_URL: "mysql://root:secret@db:3306" }), DEFAULT_SETTINGS);
   expect(after.engineUrls).toEqual({ MYSQL_URL: "mysql://root:secret@db:3306" });
@@ -26,6 +34,7 @@ test.each([
   [{ WEFT_PORT_BASE: "80" }, /WEFT_PORT_BASE/],
   [{ EDGE_PORT: "70000" }, /EDGE_PORT/],
   [{ TOPOLOGY: "mono" }, /TOPOLOGY=mono is neither/],
+  [{ SEED_HISTORY: "maybe" }, /SEED_HISTORY=maybe is neither yes/],
   [{ NATS_URL: "http://x" }, /NATS_URL/],
 ])("%j is refused by name", (env, message) => {
   expect(() => readSettings(env)).toThrow(message);

@@ -11,6 +11,8 @@ export interface StackSettings {
   readonly portBase: number;
   readonly edgePort: number;
   readonly topology: Topology;
+  /** Whether a shop without orders gets those of the last thirty days. */
+  readonly history: boolean;
   /** Engines that somebody else runs: used, never touched. */
   readonly engineUrls: ExternalEngineUrls;
   /** For the services: LOG_LEVEL, CORS_ORIGINS. */
@@ -21,6 +23,7 @@ export const DEFAULT_SETTINGS: StackSettings = {
   portBase: DEFAULT_PORT_BASE,
   edgePort: DEFAULT_EDGE_PORT,
   topology: "multi",
+  history: true,
   engineUrls: {},
   env: {},
 };
@@ -46,6 +49,10 @@ export function readSettings(env: Env): Partial<StackSettings> {
   if (topology !== undefined && topology !== "multi" && topology !== "single") {
     throw new SettingError(`TOPOLOGY=${topology} is neither multi (the default) nor single`);
   }
+  const history = env.SEED_HISTORY || undefined;
+  if (history !== undefined && history !== "yes" && history !== "no") {
+    throw new SettingError(`SEED_HISTORY=${history} is neither yes (the default) nor no`);
+  }
   const urls = { MYSQL_URL: ["mysql:"], NATS_URL: ["nats:"], REDIS_URL: ["redis:", "rediss:"] };
   const engineUrls = Object.fromEntries(
     Object.entries(urls).flatMap(([name, protocols]) => (env[name] ? [[name, readUrl(env, name, protocols)]] : [])),
@@ -57,6 +64,7 @@ export function readSettings(env: Env): Partial<StackSettings> {
     ...(portBase === undefined ? {} : { portBase }),
     ...(edgePort === undefined ? {} : { edgePort }),
     ...(topology === undefined ? {} : { topology }),
+    ...(history === undefined ? {} : { history: history === "yes" }),
     ...(Object.keys(engineUrls).length === 0 ? {} : { engineUrls }),
     ...(Object.keys(forServices).length === 0 ? {} : { env: forServices }),
   };
@@ -87,6 +95,7 @@ export function differences(before: StackSettings, after: StackSettings): string
     ["TOPOLOGY", before.topology, after.topology],
     ["WEFT_PORT_BASE", before.portBase, after.portBase],
     ["EDGE_PORT", before.edgePort, after.edgePort],
+    ["SEED_HISTORY", yesOrNo(before.history), yesOrNo(after.history)],
   ];
   const names = new Set([...Object.keys(after.engineUrls), ...Object.keys(after.env)]);
   for (const name of names) {
@@ -99,4 +108,8 @@ export function differences(before: StackSettings, after: StackSettings): string
   return rows
     .filter(([, old, now]) => old !== now)
     .map(([name, old, now]) => `${name} from ${shown(name, old)} to ${shown(name, now)}`);
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? "yes" : "no";
 }
