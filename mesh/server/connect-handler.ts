@@ -1,14 +1,10 @@
 import { type ConnectRouterOptions, createConnectRouter } from "@connectrpc/connect";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { compressionBrotli, compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { Logger } from "../telemetry/logger.ts";
 import { correctedHandlers, mountRoutes, publicContextValues, watchRequest } from "./protocol-errors.ts";
 import type { HttpRequest, HttpResponse } from "./public-page.ts";
 import type { Route } from "./routes.ts";
+import { writeAnswer } from "./write-answer.ts";
 
 /**
  * Answers a request for a method; false if its path names none.
@@ -45,7 +41,7 @@ export function createConnectHandler(
     const values = publicContextValues(clientAddress);
     const received = universalRequestFromNodeRequest(request, response, undefined, values);
     handler(received)
-      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .then((answer) => writeAnswer(answer, response))
       .catch((error: unknown) => {
         logger.debug("an answer was not delivered", { method: handler.requestPath, error });
         response.destroy();

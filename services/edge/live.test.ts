@@ -1,14 +1,8 @@
-import { once } from "node:events";
-import { connect as connectHttp2, constants } from "node:http2";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { Code, type Transport } from "@connectrpc/connect";
 import { createBroker, createDirectPublisher, type DirectPublisher } from "@weft/mesh/events";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FollowRequestSchema, type FollowResponse, LiveService } from "../../gen/shop/api/v1/live_pb.ts";
+import type { FollowResponse } from "../../gen/shop/api/v1/live_pb.ts";
 import { CatalogService } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { PriceChangedSchema, ProductUpdatedSchema } from "../../gen/shop/catalog/v1/events_pb.ts";
 import {
@@ -18,6 +12,7 @@ import {
 } from "../../gen/shop/inventory/v1/events_pb.ts";
 import { InventoryService } from "../../gen/shop/inventory/v1/inventory_pb.ts";
 import { startNats, type TestEngine } from "../../tools/dev/testing/engines.ts";
+import { type Follower, openConnection, startFollowing } from "./testing/follower.ts";
 import { startTestEdge, type TestEdge } from "./testing.ts";
 
 const resources = new AsyncDisposableStack();
@@ -29,7 +24,6 @@ let publisher: DirectPublisher;
 const prices = new Map<string, bigint>();
 const stock = new Map<string, bigint>();
 const names = new Map<string, string>();
-let reads = 0;
 
 beforeAll(async () => {
   nats = resources.use(await startNats());
@@ -39,7 +33,6 @@ beforeAll(async () => {
         catalog: (router) =>
           router.service(CatalogService, {
             batchGetProducts({ skus }) {
-              reads += 1;
               const known = skus.filter((sku) => sku !== "NONE");
               return {
                 products: known.map((sku) => ({
@@ -73,61 +66,20 @@ function setStock(skus: readonly string[], available: bigint): void {
   publisher.publish(StockReservedSchema, { orderId: "ord_1", lines: skus.map((sku) => ({ sku, quantity: 1 })) });
 }
 
-/** One caller who follows products over gRPC. */
-interface Follower {
-  readonly heard: FollowResponse[];
-  readonly ended: Promise<ConnectError | undefined>;
-  say(subscribe: string[], unsubscribe?: string[]): void;
-  /** Says no more, and goes on listening. */
-  fallSilent(): void;
-  leave(): void;
-}
-
-function follow(transport: Transport, ...skus: string[]): Follower {
-  const left = new AbortController();
-  const queue: { subscribe: string[]; unsubscribe: string[] }[] = [];
-  let wake = () => {};
-  let silent = false;
-  async function* requests() {
-    while (!left.signal.aborted && !silent) {
-      yield* queue.splice(0);
-      if (queue.length > 0) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    yield* queue.splice(0);
-  }
-  const say: Follower["say"] = (subscribe, unsubscribe = []) => {
-    queue.push({ subscribe, unsubscribe });
-    wake();
-  };
+/** One caller who follows products over gRPC, and keeps all that it hears. */
+function follow(transport: Transport, ...skus: string[]): Follower & { readonly heard: FollowResponse[] } {
   const heard: FollowResponse[] = [];
-  const listen = async (): Promise<undefined> => {
-    const answers = createClient(LiveService, transport).follow(requests(), { signal: left.signal });
-    for await (const answer of answers) heard.push(answer);
-    return undefined;
-  };
-  if (skus.length > 0) say(skus);
-  const leave = () => {
-    left.abort();
-    wake();
-  };
-  const fallSilent = () => {
-    silent = true;
-    wake();
-  };
-  return { heard, ended: listen().catch(ConnectError.from), say, fallSilent, leave };
+  return { heard, ...startFollowing(transport, skus, (state) => heard.push(state)) };
 }
 
 function openTransport() {
-  const sessionManager = new Http2SessionManager(edge.url);
-  resources.defer(() => sessionManager.abort());
-  return { sessionManager, transport: createGrpcTransport({ baseUrl: edge.url, sessionManager }) };
+  const connection = openConnection(edge.url);
+  resources.defer(connection.break);
+  return connection;
 }
 
 const brief = ({ sku, price, available }: FollowResponse) => `${sku} ${price?.minorUnits ?? "-"} ${available ?? "-"}`;
-const lastOf = ({ heard }: Follower) => {
+const lastOf = ({ heard }: ReturnType<typeof follow>) => {
   const last = heard.at(-1);
   return last && brief(last);
 };
@@ -175,7 +127,7 @@ describe("Follow", () => {
     const first = openTransport();
     const broken = follow(first.transport, "POT");
     await expect.poll(() => lastOf(broken)).toBe("POT 100 10");
-    first.sessionManager.abort();
+    first.break();
     expect((await broken.ended)?.code).toBeDefined();
     setPrice("POT", 900n);
     const again = follow(openTransport().transport, "POT");
@@ -205,90 +157,3 @@ describe("Follow", () => {
     await follower.ended;
   });
 });
-
-describe("1,000 callers, and one that never reads", () => {
-  const skus = Array.from({ length: 100 }, (_, index) => `S${index}`);
-  const lineOf = (available: bigint) => skus.map((sku) => `${sku} 100 ${available}`);
-  /** What the follower knows now, by product. */
-  const known = ({ heard }: Follower) => {
-    const newest = new Map(heard.map((state) => [state.sku, brief(state)]));
-    return skus.map((sku) => newest.get(sku));
-  };
-
-  test("hear every change, cost memory that does not grow, and are forgotten when they leave", async () => {
-    // Opens its window for nothing, so that the edge's answers pile up wherever they would.
-    const deafSession = connectHttp2(edge.url, { settings: { initialWindowSize: 0 } });
-    resources.defer(() => deafSession.destroy());
-    const deaf = deafSession.request({
-      [constants.HTTP2_HEADER_METHOD]: "POST",
-      [constants.HTTP2_HEADER_PATH]: "/shop.api.v1.LiveService/Follow",
-      "content-type": "application/grpc+proto",
-      te: "trailers",
-    });
-    deaf.on("error", () => undefined);
-    deaf.write(grpcFrame(toBinary(FollowRequestSchema, create(FollowRequestSchema, { subscribe: skus }))));
-
-    const readsBefore = reads;
-    const connections = Array.from({ length: 5 }, () => openTransport().transport);
-    const callers = connections.flatMap((transport) => Array.from({ length: 200 }, () => follow(transport, "S0")));
-    await expect.poll(() => callers.filter(({ heard }) => heard.length > 0).length, { timeout: 30_000 }).toBe(1_000);
-    expect(reads - readsBefore).toBeLessThan(10);
-
-    const quick = follow(openTransport().transport, ...skus);
-    await expect.poll(() => known(quick)).toEqual(lineOf(10n));
-    const others = skus.slice(1);
-    const change = async (from: bigint, until: bigint) => {
-      for (let left = from; left < until; left += 1n) {
-        setStock(others, left);
-        // Not expect.poll, which keeps what it has compared.
-        for (let tries = 0; known(quick).slice(1).join() !== lineOf(left).slice(1).join(); tries += 1) {
-          if (tries > 2_000) throw new Error(`${left} is never told`);
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-        quick.heard.splice(0);
-      }
-    };
-    await change(1_000n, 1_030n);
-    const before = heapBytes();
-    await change(2_000n, 2_100n);
-    // Ten thousand changes, of which the one reads none: kept as they come, they would be megabytes.
-    expect(heapBytes() - before).toBeLessThan(1_000_000);
-
-    const startedAt = performance.now();
-    setStock(["S0"], 5n);
-    const knowing = () => callers.filter((caller) => lastOf(caller) === "S0 100 5").length;
-    await expect.poll(knowing, { interval: 10 }).toBe(1_000);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
-
-    for (const caller of callers) caller.leave();
-    quick.leave();
-    deaf.close(constants.NGHTTP2_CANCEL);
-    await once(deaf, "close");
-    await Promise.all(callers.map(({ ended }) => ended));
-    // Nobody follows it any more, so that nobody reads it.
-    const last = follow(openTransport().transport, "LAST");
-    await expect.poll(() => lastOf(last)).toBe("LAST 100 10");
-    const readsAfter = reads;
-    setPrice("S0", 1n);
-    setPrice("LAST", 5n);
-    await expect.poll(() => lastOf(last)).toBe("LAST 5 10");
-    expect(reads - readsAfter).toBe(1);
-    last.leave();
-    await last.ended;
-  }, 120_000);
-});
-
-function grpcFrame(bytes: Uint8Array): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
-}
-
-/** After a collection of what is garbage. */
-function heapBytes(): number {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  collect();
-  collect();
-  return process.memoryUsage().heapUsed;
-}

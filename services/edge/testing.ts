@@ -31,8 +31,18 @@ const trustDomain = "weft.local";
 export const testIssuer = "https://shop.test";
 export const testOrigin = "https://page.test";
 
-/** Starts the stand-ins, then the edge. A service without a stand-in is away, and so is NATS unless its URL is given. */
-export async function startTestEdge(inner: Inner, overrides: Record<string, string> = {}): Promise<TestEdge> {
+/** Runs an edge with this environment. */
+type RunEdge = (env: Readonly<Record<string, string | undefined>>) => Promise<AsyncDisposable>;
+
+/**
+ * Starts the stand-ins, then the edge, in this process unless `run` does otherwise. A service without a stand-in is away, and so is
+ * NATS unless its URL is given.
+ */
+export async function startTestEdge(
+  inner: Inner,
+  overrides: Record<string, string> = {},
+  run: RunEdge = (env) => start(loadConfig(env)),
+): Promise<TestEdge> {
   await using resources = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "weft-edge-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
@@ -70,7 +80,7 @@ export async function startTestEdge(inner: Inner, overrides: Record<string, stri
     RECOMMENDED_SKUS: "CUP,POT",
     ...overrides,
   };
-  resources.use(await start(loadConfig({ ...(await env("edge")), ...settings })));
+  resources.use(await run({ ...(await env("edge")), ...settings }));
 
   const all = resources.move();
   return {
