@@ -16,7 +16,7 @@ describe.runIf(process.env.PICTURES)("pictures of the storefront", { timeout: 60
   let browser: TestBrowser;
   beforeAll(async () => {
     browser = await startBrowser();
-    shop = await startShop("single");
+    shop = await startShop("single", {}, { history: true });
   }, 300_000);
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
@@ -69,7 +69,7 @@ describe.runIf(process.env.PICTURES)("pictures of the storefront", { timeout: 60
   });
 
   test("a manager's day", async () => {
-    await using window = await visit(1_500);
+    await using window = await visit(1_180);
     const { page } = window;
     const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
     await logIn(page, "manager@shop.test", SEED_PASSWORD, `/today?day=${day}`);
