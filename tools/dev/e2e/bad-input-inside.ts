@@ -18,8 +18,10 @@ export type Mistake = readonly [name: string, call: () => Promise<unknown>, name
 
 /** Calls of inner services that are each wrong in one way. */
 export function operatorMistakes(operator: Operator, userId: string): Mistake[] {
+  const inventory = operator.client(InventoryService, "inventory");
   return [
-    ...deliveries(operator.client(InventoryService, "inventory")),
+    ...badDeliveries((batches) => inventory.importStock(batches)),
+    ["releasing nothing", () => inventory.releaseStock({}), /order_id/],
     ...products(operator.client(CatalogService, "catalog")),
     ...people(operator.client(UserService, "user"), operator.client(NotificationService, "notification"), userId),
     ...orders(operator.client(OrderService, "order")),
@@ -35,12 +37,13 @@ interface Batch {
   lines?: { sku: string; quantity: bigint }[];
 }
 
-function deliveries(inventory: Client<typeof InventoryService>): Mistake[] {
+/** Streams that no import can be made of, for a method that imports. */
+export function badDeliveries(importStock: (batches: AsyncIterable<Batch>) => Promise<unknown>): Mistake[] {
   const good = { importId: "import-bad", firstLine: 1n, lines: [{ sku, quantity: 1n }] };
   const importing =
     (...batches: Batch[]) =>
     () =>
-      inventory.importStock(
+      importStock(
         (async function* () {
           yield* batches;
         })(),
@@ -52,7 +55,6 @@ function deliveries(inventory: Client<typeof InventoryService>): Mistake[] {
     ["an import without lines", importing({ ...good, lines: [] }), /lines/],
     ["1,001 lines at once", importing({ ...good, lines: Array(1_001).fill({ sku, quantity: 1n }) }), /lines.*1000/],
     ["an import that changes its name", importing(good, { ...good, importId: "import-other" }), /import_id/],
-    ["releasing nothing", () => inventory.releaseStock({}), /order_id/],
   ];
 }
 
@@ -106,6 +108,7 @@ function orders(inner: Client<typeof OrderService>): Mistake[] {
     ["shipping what is not there", ship({ orderId, trackingNumber: "T-1" }), /ord_1/, Code.NotFound],
     ["delivering nothing", deliver({}), /order_id/],
     ["delivering what is not there", deliver({ orderId }), /ord_1/, Code.NotFound],
+    ["orders in no state", () => runAs(clerk, () => inner.listOrdersInState({})), /state/],
     ["shipping as nobody", () => inner.shipOrder({ orderId }), /log in/, Code.Unauthenticated],
     ["nobody's history", () => inner.listOrders({}), /log in/, Code.Unauthenticated],
     ["cancelling as nobody", () => inner.cancelOrder({ orderId }), /log in/, Code.Unauthenticated],

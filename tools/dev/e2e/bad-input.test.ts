@@ -5,16 +5,19 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { runAs } from "@weft/mesh/context";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AccountService } from "../../../gen/shop/api/v1/account_pb.ts";
+import { AssortmentService } from "../../../gen/shop/api/v1/assortment_pb.ts";
 import { CartService } from "../../../gen/shop/api/v1/cart_pb.ts";
 import { CatalogService } from "../../../gen/shop/api/v1/catalog_pb.ts";
 import { LiveService } from "../../../gen/shop/api/v1/live_pb.ts";
 import { OrderService } from "../../../gen/shop/api/v1/order_pb.ts";
+import { ReportService } from "../../../gen/shop/api/v1/report_pb.ts";
+import { WarehouseService } from "../../../gen/shop/api/v1/warehouse_pb.ts";
 import { InventoryService } from "../../../gen/shop/inventory/v1/inventory_pb.ts";
 import { OrderService as InnerOrderService } from "../../../gen/shop/order/v1/order_pb.ts";
-import { operatorMistakes } from "./bad-input-inside.ts";
+import { SEED_PASSWORD } from "../seed-data.ts";
+import { badDeliveries, type Mistake, operatorMistakes } from "./bad-input-inside.ts";
 import {
   accounts,
-  anonymous,
   type Body,
   calls,
   carts,
@@ -24,6 +27,8 @@ import {
   type PublicCase,
   searches,
   sku,
+  staff,
+  type Who,
 } from "./bad-input-public.ts";
 import { createOperator, type Operator } from "./operator.ts";
 import { type Shop, startShop } from "./shop.ts";
@@ -34,6 +39,7 @@ const publicCases: [string, readonly PublicCase[]][] = [
   ["carts", carts],
   ["profiles", accounts],
   ["orders", orders],
+  ["what staff do", staff],
   ["calls of any kind", calls],
 ];
 
@@ -41,17 +47,23 @@ describe("bad input is the caller's fault: its own code, and a message that name
   let shop: Shop;
   let operator: Operator;
   let ada: Awaited<ReturnType<Shop["customer"]>>;
+  const tokens: Record<Who, string> = { nobody: "", clerk: "", manager: "" };
   beforeAll(async () => {
     shop = await startShop("multi");
     operator = await createOperator(shop.stack.addresses);
     ada = await shop.customer();
+    for (const who of ["clerk", "manager"] as const) {
+      const { accessToken } = await ada.accounts.logIn({ email: `${who}@shop.test`, password: SEED_PASSWORD });
+      tokens[who] = `Bearer ${accessToken}`;
+    }
   }, 180_000);
   afterAll(async () => {
     await operator?.[Symbol.asyncDispose]();
     await shop?.[Symbol.asyncDispose]();
   });
 
-  const post = async (method: string, body: Body, headers: Record<string, string> = {}) => {
+  const post = async (method: string, body: Body, by: PublicCase[5] = {}) => {
+    const headers = typeof by === "string" ? { authorization: tokens[by] } : by;
     const raw = typeof body === "string" || body instanceof Uint8Array;
     const response = await fetch(`${shop.stack.addresses.edge}/shop.api.v1.${method}`, {
       method: "POST",
@@ -73,14 +85,23 @@ describe("bad input is the caller's fault: its own code, and a message that name
   };
 
   test.each(publicCases)("from outside: %s", async (_, cases) => {
-    for (const [name, method, body, answer, names, headers] of cases) {
-      expectAnswer(`${method}, ${name}`, await post(method, body, headers), answer, names);
+    for (const [name, method, body, answer, names, by] of cases) {
+      expectAnswer(`${method}, ${name}`, await post(method, body, by), answer, names);
     }
   });
 
   test("every public method that came after the first has its lines here", () => {
     const first = ["Register", "LogIn", "GetProduct", "PlaceOrder", "GetOrder", "WatchOrder"];
-    const services: DescService[] = [AccountService, CatalogService, CartService, OrderService, LiveService];
+    const services: DescService[] = [
+      AccountService,
+      CatalogService,
+      CartService,
+      OrderService,
+      LiveService,
+      WarehouseService,
+      ReportService,
+      AssortmentService,
+    ];
     const all = services.flatMap(({ name, methods }) => methods.map((method) => `${name}/${method.name}`));
     const told = new Set(publicCases.flatMap(([, cases]) => cases.map(([, method]) => method)));
     expect(all.filter((method) => !told.has(method) && !first.some((each) => method.endsWith(`/${each}`)))).toEqual([]);
@@ -114,7 +135,7 @@ describe("bad input is the caller's fault: its own code, and a message that name
     const { products, nextPageToken } = await ada.catalog.listProducts({ pageSize: 100 });
     const [last] = (await ada.catalog.listProducts({ pageSize: 1, pageToken: nextPageToken })).products;
     const visitorCartId = randomUUID();
-    const put = (which = "") => post("CartService/SetCartItem", { sku: which, quantity: 1, visitorCartId }, anonymous);
+    const put = (which = "") => post("CartService/SetCartItem", { sku: which, quantity: 1, visitorCartId }, "nobody");
     for (const product of products) expect((await put(product.sku)).status).toBe(200);
     expectAnswer("one more", await put(last?.sku), "400 failed_precondition", /100/);
   });
@@ -163,12 +184,15 @@ describe("bad input is the caller's fault: its own code, and a message that name
     }
   });
 
+  test("from outside: a delivery that no import can be made of", async () => {
+    const transport = createGrpcTransport({ baseUrl: shop.stack.addresses.edge });
+    const warehouse = createClient(WarehouseService, transport);
+    const headers = { authorization: tokens.clerk };
+    await expectMistakes(badDeliveries((batches) => warehouse.importStock(batches, { headers })));
+  });
+
   test("within the mesh: an operator's mistakes", async () => {
-    for (const [name, call, names, code = Code.InvalidArgument] of operatorMistakes(operator, ada.userId)) {
-      const error = await failureOf(call());
-      expect.soft(`${name}: ${Code[error.code]}`).toBe(`${name}: ${Code[code]}`);
-      expect.soft(error.rawMessage, name).toMatch(names);
-    }
+    await expectMistakes(operatorMistakes(operator, ada.userId));
   });
 
   test("within the mesh: bad lines of a delivery are named, the good ones are taken", async () => {
@@ -205,6 +229,14 @@ describe("bad input is the caller's fault: its own code, and a message that name
 
 function withoutEmpty(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ""));
+}
+
+async function expectMistakes(mistakes: readonly Mistake[]): Promise<void> {
+  for (const [name, call, names, code = Code.InvalidArgument] of mistakes) {
+    const error = await failureOf(call());
+    expect.soft(`${name}: ${Code[error.code]}`).toBe(`${name}: ${Code[code]}`);
+    expect.soft(error.rawMessage, name).toMatch(names);
+  }
 }
 
 async function failureOf(call: Promise<unknown>): Promise<ConnectError> {

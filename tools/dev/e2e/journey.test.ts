@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LiveService } from "../../../gen/shop/api/v1/live_pb.ts";
 import { OrderState } from "../../../gen/shop/api/v1/order_pb.ts";
+import { InventoryService } from "../../../gen/shop/inventory/v1/inventory_pb.ts";
 import { expectBooksToBalance } from "./books.ts";
+import { createOperator } from "./operator.ts";
 import { type Shop, startShop } from "./shop.ts";
 
 const sku = "COF-ESPRESSO-250";
@@ -178,6 +182,31 @@ describe.each(["multi", "single"] as const)("the shop, topology %s", (topology) 
     await expect.poll(async () => (await ada.catalog.getProduct({ sku })).available).toBe(before);
     const { orders } = await ada.orders.listOrders({});
     expect(orders.map((seen) => [seen.orderId, seen.state])).toEqual([[orderId, OrderState.CANCELLED]]);
+  });
+
+  test("a delivery that the warehouse imports is seen by those who follow the product", async () => {
+    await using operator = await createOperator(shop.stack.addresses);
+    const live = createClient(LiveService, createGrpcTransport({ baseUrl: shop.stack.addresses.edge }));
+    const left = new AbortController();
+    const heard: bigint[] = [];
+    const listen = async () => {
+      // Says what it wants once, and goes on listening.
+      const requests = (async function* () {
+        yield { subscribe: [sku] };
+      })();
+      for await (const { available } of live.follow(requests, { signal: left.signal })) heard.push(available ?? -1n);
+    };
+    const listening = listen().catch((error: unknown) => ConnectError.from(error).code);
+    await expect.poll(() => heard.length).toBe(1);
+    const { accepted } = await operator.client(InventoryService, "inventory").importStock(
+      (async function* () {
+        yield { importId: randomUUID(), firstLine: 1n, lines: [{ sku, quantity: 17n }] };
+      })(),
+    );
+    expect(accepted).toBe(1n);
+    await expect.poll(() => (heard.at(-1) ?? 0n) - (heard[0] ?? 0n)).toBe(17n);
+    left.abort();
+    expect(await listening).toBe(Code.Canceled);
   });
 
   test("bad input is the caller's fault: its own code, and a message that names the field or the limit", async () => {
