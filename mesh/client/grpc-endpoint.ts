@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
@@ -25,8 +26,6 @@ const channelOptions: ChannelOptions = {
   // Retries have one owner: the mesh.
   "grpc.enable_retries": 0,
   "grpc.service_config_disable_resolution": 1,
-  // A name may stand for several instances: calls go to all of them in turn, not to the first that answers.
-  "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
   // Where all of them have been replaced, their new addresses are asked for at once; grpc-js would wait for half a minute.
   "grpc.dns_min_time_between_resolutions_ms": 1_000,
   "grpc.enable_http_proxy": 0,
@@ -43,6 +42,16 @@ const channelOptions: ChannelOptions = {
 };
 
 /**
+ * A name may stand for several instances: calls go to all of them in turn, not to the first that answers. An address is one
+ * instance: a call to one that was away tries to connect again, where taking turns would refuse it until the next attempt is due.
+ */
+function balancingOf(address: string): ChannelOptions {
+  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  const policy = isIP(host) === 0 ? "round_robin" : "pick_first";
+  return { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] }) };
+}
+
+/**
  * Calls an instance of a service over plain gRPC (grpc-js).
  *
  * @param service the called service's name: what the server's certificate must prove
@@ -55,7 +64,8 @@ export function createGrpcEndpoint(
 ): Endpoint {
   const connections = createConnections(() => {
     // Node refuses an IP address as TLS server name; who the server is, its SPIFFE id says.
-    return new Client(address, credentials, { ...channelOptions, "grpc.ssl_target_name_override": service });
+    const options = { ...channelOptions, ...balancingOf(address), "grpc.ssl_target_name_override": service };
+    return new Client(address, credentials, options);
   }, clock);
   return {
     address,
