@@ -43,6 +43,8 @@ export interface CacheOptions<Desc extends DescMessage> {
  */
 export interface Cache<Value> {
   readonly name: string;
+  /** How long a value is given out at most: fresh, then stale. */
+  readonly lifeMs: number;
   /**
    * The value of a key; undefined if there is none. `load` is asked when no tier has it: once in this process, whoever waits for it, and
    * under a time limit of its own, so that one caller who goes away does not take it from the others. Its error is theirs, and is not kept.
@@ -218,6 +220,7 @@ export function createCache<Desc extends DescMessage>(options: CacheOptions<Desc
 
   return {
     name,
+    lifeMs: ttlMs + staleMs,
     getMany,
     async get(key, load) {
       const loadOne = async () => {

@@ -69,6 +69,26 @@ test("a Redis that comes back with what it held before a change is not believed"
   expect([await (await make()).text("a"), table.reads]).toEqual(["new", before]);
 });
 
+test("an old value whose storing timed out, and runs after the change, does not last", async () => {
+  const { table, make } = world.group({ localTtlMs: 0 });
+  const [reader, writer, later] = [await make(), await make(), await make()];
+  const gate = Promise.withResolvers<void>();
+  table.gate = gate.promise;
+  const reading = reader.text("a");
+  await eventually(() => table.reads === 1);
+  world.server.kill("SIGSTOP");
+  gate.resolve();
+  expect(await reading).toBe("1");
+  table.rows.set("a", "new");
+  table.gate = Promise.resolve();
+  // Gives up while the storing still lies in Redis' socket.
+  await writer.cache.invalidate(["a"]);
+  world.server.kill("SIGCONT");
+  for (let round = 0; round < 20; round += 1) expect(await writer.text("a")).toBe("new");
+  await eventually(() => later.redis.isReady());
+  for (let round = 0; round < 20; round += 1) expect(await later.text("a")).toBe("new");
+});
+
 test("what a process has stored that knows an older version of the message is loaded anew, and invalidated with it", async () => {
   const { name, make } = world.group();
   const old = await make();

@@ -1,5 +1,5 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy } from "@nats-io/jetstream";
-import type { Random } from "../contract/clock.ts";
+import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import { type Delivery, sortDelivery } from "./delivery.ts";
@@ -21,6 +21,9 @@ export interface BroadcastOptions {
   readonly onGap?: () => void;
   /** Called whenever listening begins, or begins again after a break, before `isCurrent` says so. */
   readonly onListen?: () => void;
+  /** Where listening begins, or begins anew, that with the events of so long ago; 0 by default: with those that come. */
+  readonly lookbackMs?: number;
+  readonly clock?: Clock;
   readonly random?: Random;
 }
 
@@ -41,11 +44,12 @@ const inactiveMs = 30_000;
 
 /**
  * Hands every event to this process, as to every other that listens: for what each holds in its memory (`startConsumer` gives an
- * event to one instance of a service). Begins with the events that come after its start, keeps the stream's order, goes on after a
+ * event to one instance of a service). Begins with the events that come after its start unless told otherwise, keeps the stream's order, goes on after a
  * broken connection where it was. A handler that fails is logged and passed over: nothing is delivered again.
  */
 export function startBroadcast(options: BroadcastOptions): Broadcast {
-  const { broker, telemetry, onGap = () => {}, onListen = () => {}, random = Math.random } = options;
+  const { broker, telemetry, onGap = () => {}, onListen = () => {}, lookbackMs = 0 } = options;
+  const { clock = systemClock, random = Math.random } = options;
   const { logger, meter } = telemetry;
   const handlers = bySubject(options.handlers);
   const filter = commonSubject([...handlers.keys()]);
@@ -73,6 +77,14 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
     }
   };
 
+  const beginning = () =>
+    lookbackMs === 0
+      ? { deliver_policy: DeliverPolicy.New }
+      : {
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(clock.now() - lookbackMs).toISOString(),
+        };
+
   /** Makes the listener, on from the last event heard if that is possible. */
   const subscribe = async (session: BrokerSession): Promise<ConsumerInfo> => {
     const stream = broker.events.name;
@@ -89,7 +101,7 @@ export function startBroadcast(options: BroadcastOptions): Broadcast {
       mem_storage: true,
       ...(resumable && lastSequence !== undefined
         ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSequence + 1 }
-        : { deliver_policy: DeliverPolicy.New }),
+        : beginning()),
     });
     if (!resumable) {
       // Of what came between the two questions the listener hears: it counts as heard only from its own start on.
