@@ -68,6 +68,19 @@ test("a handler that fails is passed over", async () => {
   expect(heard).toEqual(["good", "better"]);
 });
 
+// Before the server is killed: nats-server 2.9 may lose the files of a stream that it has recovered and that is made anew at once.
+test("a stream that was made anew is a gap, and is heard from then on", async () => {
+  const all = listener();
+  await eventually(() => all.broadcast.isCurrent());
+  say("one");
+  await eventually(() => all.heard.length === 1);
+  await world.manager.streams.delete(streams.events.name);
+  await eventually(() => all.gaps === 2);
+  await eventually(() => all.broadcast.isCurrent());
+  say("two");
+  await eventually(() => all.heard.includes("two"));
+});
+
 test("after a killed broker it goes on where it was, without a gap, and says meanwhile that it is not current", async () => {
   const all = listener();
   await eventually(() => all.broadcast.isCurrent());
@@ -81,18 +94,6 @@ test("after a killed broker it goes on where it was, without a gap, and says mea
   await eventually(() => all.heard.length === 2);
   await eventually(() => all.broadcast.isCurrent());
   expect([all.heard, all.gaps]).toEqual([["one", "two"], 1]);
-});
-
-test("a stream that was made anew is a gap, and is heard from then on", async () => {
-  const all = listener();
-  await eventually(() => all.broadcast.isCurrent());
-  say("one");
-  await eventually(() => all.heard.length === 1);
-  await world.manager.streams.delete(streams.events.name);
-  await eventually(() => all.gaps === 2);
-  await eventually(() => all.broadcast.isCurrent());
-  say("two");
-  await eventually(() => all.heard.includes("two"));
 });
 
 test("disposing leaves no listener on the server", async () => {
