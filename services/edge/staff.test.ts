@@ -55,8 +55,8 @@ beforeAll(async () => {
         }),
       order: (router) =>
         router.service(OrderService, {
-          listOrdersInState({ state, pageSize, pageToken }) {
-            asked.push([requireEndUser().userId, state, pageSize, pageToken]);
+          listOrdersInState({ state, newestFirst, pageSize, pageToken }) {
+            asked.push([requireEndUser().userId, state, newestFirst, pageSize, pageToken]);
             return { orders: [order("ord_1", state)], nextPageToken: "more" };
           },
           shipOrder({ orderId, trackingNumber }) {
@@ -156,9 +156,12 @@ describe("the warehouse", () => {
     [OrderState.PAID, InnerOrderState.PAID],
     [OrderState.SHIPPED, InnerOrderState.SHIPPED],
   ])("sees parcels in state %i page by page, without prices or names of customers", async (state, inner) => {
-    const answer = await warehouse().listParcels({ state, pageSize: 7, pageToken: "next" }, await as("warehouse"));
+    const answer = await warehouse().listParcels(
+      { state, newestFirst: true, pageSize: 7, pageToken: "next" },
+      await as("warehouse"),
+    );
     expect(answer).toMatchObject({ parcels: [parcel("ord_1", state)], nextPageToken: "more" });
-    expect(asked).toEqual([["usr_staff", inner, 7, "next"]]);
+    expect(asked).toEqual([["usr_staff", inner, true, 7, "next"]]);
     const text = JSON.stringify(answer, (_, value) => (typeof value === "bigint" ? String(value) : value));
     expect(text).not.toMatch(/usr_of_somebody|EUR|450|900/);
   });

@@ -18,8 +18,8 @@ export function staffRoutes(clients: Clients): (router: ConnectRouter) => void {
 
 function warehouseService({ orders, inventory }: Clients): ServiceImpl<typeof WarehouseService> {
   return {
-    async listParcels({ state, pageSize, pageToken }) {
-      const page = await orders.listOrdersInState({ state: toInnerState(state), pageSize, pageToken });
+    async listParcels({ state, newestFirst, pageSize, pageToken }) {
+      const page = await orders.listOrdersInState({ state: toInnerState(state), newestFirst, pageSize, pageToken });
       return { parcels: page.orders.map(toParcel), nextPageToken: page.nextPageToken };
     },
 

@@ -42,30 +42,36 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 describe("listOrdersInState()", () => {
-  test.each([1, 2, 3, 4, 5])(
-    "gives those first that have waited longest, in pages of %i none twice",
-    async (pageSize) => {
-      const deps = { fulfilment: createFulfilmentStore(database) };
-      const seen: string[] = [];
-      let after: Awaited<ReturnType<typeof listOrdersInState>>["next"];
-      do {
-        const page = await listOrdersInState(deps, { state: "PAID", after, pageSize });
-        expect(page.orders.length).toBeLessThanOrEqual(pageSize);
-        seen.push(...page.orders.map(({ orderId }) => orderId));
-        after = page.next;
-      } while (after !== undefined);
-      expect(seen).toEqual(["ord_b", "ord_c", "ord_d", "ord_a"]);
-    },
-  );
+  const longestFirst = ["ord_b", "ord_c", "ord_d", "ord_a"];
+  test.each(
+    [1, 2, 3, 4, 5].flatMap((pageSize) => [
+      { pageSize, newestFirst: false, expected: longestFirst, first: "have waited longest" },
+      { pageSize, newestFirst: true, expected: longestFirst.toReversed(), first: "came last" },
+    ]),
+  )("gives those first that $first, in pages of $pageSize none twice", async ({ pageSize, newestFirst, expected }) => {
+    const deps = { fulfilment: createFulfilmentStore(database) };
+    const seen: string[] = [];
+    let after: Awaited<ReturnType<typeof listOrdersInState>>["next"];
+    do {
+      const page = await listOrdersInState(deps, { state: "PAID", newestFirst, after, pageSize });
+      expect(page.orders.length).toBeLessThanOrEqual(pageSize);
+      seen.push(...page.orders.map(({ orderId }) => orderId));
+      after = page.next;
+    } while (after !== undefined);
+    expect(seen).toEqual(expected);
+  });
 
-  test.each([undefined, { since: new Date(atMs + 5 * 60_000), orderId: "ord_c" }])(
-    "reads a page by its index, without sorting, from %o",
-    async (after) => {
-      const { sql, params } = selectInState({ state: "DELIVERED", after, limit: 5 });
-      const plan = await database.query<{ key: string; Extra: string }>("test.explain", `EXPLAIN ${sql}`, params);
-      expect(plan).toMatchObject([{ key: "orders_in_state", Extra: expect.not.stringContaining("filesort") }]);
-    },
-  );
+  const middle = { since: new Date(atMs + 5 * 60_000), orderId: "ord_c" };
+  test.each([
+    { after: undefined, newestFirst: false },
+    { after: undefined, newestFirst: true },
+    { after: middle, newestFirst: false },
+    { after: middle, newestFirst: true },
+  ])("reads a page by its index, without sorting: %o", async (where) => {
+    const { sql, params } = selectInState({ state: "DELIVERED", ...where, limit: 5 });
+    const plan = await database.query<{ key: string; Extra: string }>("test.explain", `EXPLAIN ${sql}`, params);
+    expect(plan).toMatchObject([{ key: "orders_in_state", Extra: expect.not.stringContaining("filesort") }]);
+  });
 });
 
 test("an order of before there was a time of its state gets that of its last event", async () => {

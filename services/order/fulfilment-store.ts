@@ -13,12 +13,13 @@ export function createFulfilmentStore(database: Queryable): ListInStateDeps["ful
 }
 
 /** The statement that reads a page. */
-export function selectInState({ state, after, limit }: InStateQuery): { sql: string; params: SqlValue[] } {
+export function selectInState({ state, newestFirst, after, limit }: InStateQuery): { sql: string; params: SqlValue[] } {
+  const [beyond, direction] = newestFirst ? ["<", "DESC"] : [">", "ASC"];
   // Not (state_since, order_id) > (?, ?), for which MariaDB reads the whole state.
-  const from = after && "AND state_since >= ? AND (state_since > ? OR order_id > ?)";
+  const from = after && `AND state_since ${beyond}= ? AND (state_since ${beyond} ? OR order_id ${beyond} ?)`;
   return {
     sql: `SELECT ${orderColumns.join(", ")} FROM orders WHERE state = ? ${from ?? ""}
-      ORDER BY state_since, order_id LIMIT ?`,
+      ORDER BY state_since ${direction}, order_id ${direction} LIMIT ?`,
     params: [state, ...(after ? [after.since, after.since, after.orderId] : []), limit],
   };
 }

@@ -66,6 +66,8 @@ export interface InStatePosition {
 
 export interface InStateQuery {
   readonly state: OrderState;
+  /** Otherwise those first that have been in it longest. */
+  readonly newestFirst: boolean;
   /** Undefined: from the first. */
   readonly after: InStatePosition | undefined;
   readonly limit: number;
@@ -73,7 +75,6 @@ export interface InStateQuery {
 
 export interface ListInStateDeps {
   readonly fulfilment: {
-    /** Orders in a state, those first that have been in it longest. */
     inState(query: InStateQuery): Promise<Order[]>;
   };
 }
@@ -84,12 +85,12 @@ const pageSizeDefault = 20;
 /** A page of the orders in a state, of all customers; next is what to give as `after` for the one after, undefined on the last. */
 export async function listOrdersInState(
   deps: ListInStateDeps,
-  input: Pick<InStateQuery, "state" | "after"> & { readonly pageSize: number },
+  input: Omit<InStateQuery, "limit"> & { readonly pageSize: number },
 ): Promise<{ orders: Order[]; next: InStatePosition | undefined }> {
-  const { state, after } = input;
-  const size = input.pageSize || pageSizeDefault;
+  const { pageSize, ...query } = input;
+  const size = pageSize || pageSizeDefault;
   // One more than asked for tells whether there is a page after this one.
-  const found = await deps.fulfilment.inState({ state, after, limit: size + 1 });
+  const found = await deps.fulfilment.inState({ ...query, limit: size + 1 });
   const orders = found.slice(0, size);
   const last = orders.at(-1);
   if (found.length <= size || last === undefined) return { orders, next: undefined };

@@ -370,7 +370,7 @@ describe("ShipOrder and DeliverOrder", () => {
 });
 
 describe("ListOrdersInState", () => {
-  const list = (request: { state: OrderState; pageSize?: number; pageToken?: string }) =>
+  const list = (request: { state: OrderState; newestFirst?: boolean; pageSize?: number; pageToken?: string }) =>
     asClerk(() => orders.listOrdersInState(request));
   const idsOf = (answer: { orders: { orderId: string }[] }) => answer.orders.map(({ orderId }) => orderId);
 
@@ -387,6 +387,9 @@ describe("ListOrdersInState", () => {
     expect(idsOf(sent).slice(-2)).toEqual([second, first]);
     expect(sent.orders.at(-1)).toMatchObject({ trackingNumber: "DHL-1", lines: [{ sku: "apple" }, { sku: "pear" }] });
 
+    const newest = await list({ state: OrderState.PAID, newestFirst: true, pageSize: 1 });
+    expect(idsOf(newest)).toEqual([third]);
+
     const paged: string[] = [];
     for (let pageToken = ""; ; ) {
       const page = await list({ state: OrderState.PAID, pageSize: 1, pageToken });
@@ -402,12 +405,14 @@ describe("ListOrdersInState", () => {
     const denied = runAs({ endUser: alice }, () => orders.listOrdersInState(request));
     expect((await failure(denied)).code).toBe(Code.PermissionDenied);
     const other = encodePageToken("order.in_state/SHIPPED", [new Date(0).toISOString(), "ord_1"]);
+    const own = encodePageToken("order.in_state/PAID", [new Date(0).toISOString(), "ord_1"]);
     const forged = encodePageToken("order.in_state/PAID", ["yesterday", "ord_1"]);
     for (const [bad, field] of [
       [{ state: OrderState.CONFIRMED }, "state"],
       [{ ...request, pageSize: 101 }, "page_size"],
       [{ ...request, pageToken: other }, "page_token"],
       [{ ...request, pageToken: forged }, "page_token"],
+      [{ ...request, newestFirst: true, pageToken: own }, "page_token"],
     ] as const) {
       const error = await failure(list(bad));
       expect([error.code, error.rawMessage]).toEqual([Code.InvalidArgument, expect.stringContaining(field)]);

@@ -62,11 +62,11 @@ export function orderRoutes(
       return { order: toMessage(await deliverOrder(deps, orderId)) };
     },
 
-    async listOrdersInState({ state, pageSize, pageToken }) {
+    async listOrdersInState({ state, newestFirst, pageSize, pageToken }) {
       const name = state === OrderState.SHIPPED ? "SHIPPED" : "PAID";
-      const list = `order.in_state/${name}`;
+      const list = `order.in_state/${name}${newestFirst ? "/newest" : ""}`;
       const after = pageToken === "" ? undefined : positionOf(decodePageToken(list, pageToken));
-      const { orders, next } = await listOrdersInState(deps, { state: name, after, pageSize });
+      const { orders, next } = await listOrdersInState(deps, { state: name, newestFirst, after, pageSize });
       return {
         orders: orders.map(toMessage),
         nextPageToken: next === undefined ? "" : encodePageToken(list, [next.since.toISOString(), next.orderId]),

@@ -116,7 +116,7 @@ function drawSections(isPast: boolean) {
     h(
       "section",
       { class: "day-revenue", "aria-labelledby": "revenue-title" },
-      h("div", { class: "day-section-head" }, h("h2", { id: "revenue-title" }, "Revenue"), !isPast && choice.node),
+      h("div", { class: "section-head" }, h("h2", { id: "revenue-title" }, "Revenue"), !isPast && choice.node),
       sum,
       plot.node,
     ),

@@ -22,7 +22,15 @@ async function stagePage(stage: Stage, app: App, { signal }: Visit): Promise<Pag
   const fresh = { load: queue.refresh, intervalMs: refreshIntervalMs, isHidden, pause, onConnection };
   // A session that has ended leads to the log-in and back, a right that is gone to the refusal.
   keepFresh(fresh, signal).catch(app.reload);
-  const content = h("div", {}, heading, tabs(stage), connection.node, queue.nodes);
+  const content = h(
+    "div",
+    {},
+    heading,
+    h("div", { class: "section-head" }, tabs(stage), queue.order),
+    queue.lead,
+    connection.node,
+    queue.nodes,
+  );
   return { title: `${stage.name} · Warehouse`, content };
 }
 

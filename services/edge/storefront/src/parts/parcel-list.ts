@@ -11,6 +11,8 @@ export interface ParcelList {
   /** Takes out what is done. The focus goes to the work that moves up, or to the one before; false if none is left. */
   remove(orderId: string): boolean;
   focusAt(index: number): void;
+  /** Takes all rows out: they are to come in another order. */
+  clear(): void;
 }
 
 /** Parcels as rows that outlive a refresh. */
@@ -53,6 +55,10 @@ export function parcelList(makeRow: (parcel: Parcel) => ParcelRow): ParcelList {
       rows.delete(orderId);
       next?.focus();
       return next !== undefined;
+    },
+    clear() {
+      node.replaceChildren();
+      rows.clear();
     },
     focusAt: (index) => ordered()[index]?.focus(),
   };

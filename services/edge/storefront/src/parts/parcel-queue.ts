@@ -6,11 +6,16 @@ import { failureNotice } from "./notice.ts";
 import { parcelList } from "./parcel-list.ts";
 import { parcelRow } from "./parcel-row.ts";
 import type { Stage } from "./parcel-stages.ts";
+import { segments } from "./segments.ts";
 
 const pageSize = 20;
 
 export interface ParcelQueue {
-  /** How many there are, the parcels, and a button for more. */
+  /** How many there are. */
+  readonly lead: HTMLElement;
+  /** A choice of what comes first. */
+  readonly order: HTMLElement;
+  /** The parcels, and a button for more. */
   readonly nodes: readonly HTMLElement[];
   /** Reads anew as many as are shown. */
   refresh(signal: AbortSignal): Promise<void>;
@@ -22,7 +27,10 @@ export function parcelQueue(stage: Stage, app: App, onEmpty: () => void): Parcel
   const foot = h("div", { class: "grid-foot" });
   let nextPageToken = "";
   const read = (pageToken: string, signal?: AbortSignal): Promise<PageOfParcels> =>
-    app.api.warehouse.listParcels({ state: stage.state, pageSize, pageToken }, signal && { signal });
+    app.api.warehouse.listParcels(
+      { state: stage.state, newestFirst: order.value() === "newest", pageSize, pageToken },
+      signal && { signal },
+    );
 
   const list = parcelList((parcel) =>
     parcelRow({
@@ -47,6 +55,24 @@ export function parcelQueue(stage: Stage, app: App, onEmpty: () => void): Parcel
     drawCount();
     foot.replaceChildren(...(nextPageToken === "" ? [] : [moreButton]));
   };
+  const reorder = async (): Promise<void> => {
+    const chosen = order.value();
+    try {
+      const page = await read("");
+      if (order.value() !== chosen) return;
+      list.clear();
+      draw(page);
+    } catch (error) {
+      foot.replaceChildren(failureNotice(error, () => void reorder()));
+    }
+  };
+  const order = segments({
+    ...{ label: "What comes first", name: "order", onChange: () => void reorder() },
+    options: [
+      ["oldest", "Oldest first"],
+      ["newest", "Newest first"],
+    ],
+  });
   const more = async (): Promise<void> => {
     if (moreButton.disabled) return;
     moreButton.disabled = true;
@@ -64,12 +90,15 @@ export function parcelQueue(stage: Stage, app: App, onEmpty: () => void): Parcel
   const moreButton = h("button", { type: "button", class: "button button-quiet", onclick }, "Show more");
 
   return {
-    nodes: [lead, list.node, foot],
+    ...{ lead, order: order.node, nodes: [list.node, foot] },
     async refresh(signal) {
-      const before = list.count();
-      const page = await readFirst((pageToken) => read(pageToken, signal), before);
-      // Somebody may have asked for more meanwhile: that answer is newer.
-      if (!signal.aborted && list.count() <= before) draw(page);
+      const before = { count: list.count(), order: order.value() };
+      const page = await readFirst((pageToken) => read(pageToken, signal), before.count);
+      // Somebody may have asked for more meanwhile, or for another order: that answer is newer.
+      if (signal.aborted || list.count() > before.count || order.value() !== before.order) return;
+      // New ones come in above: nothing moves under a hand that is about to ship.
+      if (before.order === "newest" && list.node.matches(":hover")) return;
+      draw(page);
     },
   };
 }

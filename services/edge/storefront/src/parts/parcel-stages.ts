@@ -21,7 +21,7 @@ export interface Stage {
 
 export const toShip: Stage = {
   ...{ state: OrderState.PAID, path: "/warehouse", name: "To ship", since: "Paid" },
-  countWords: (count) => `${count} to pack. What has waited longest comes first.`,
+  countWords: (count) => `${count} to pack.`,
   emptyWords: "Nothing waits. New orders come in here by themselves.",
   doneWords: "On its way",
   work: ({ api }, { orderId }) => {
