@@ -17,7 +17,7 @@ import { topProducts } from "../parts/top-products.ts";
 import { pause } from "../pause.ts";
 import { spansOf, sumOf } from "../revenue.ts";
 
-const refreshIntervalMs = 4_000;
+const refreshIntervalMs = 3_000;
 const topCount = 8;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;

@@ -6,7 +6,7 @@ import { parcelQueue } from "../parts/parcel-queue.ts";
 import { onTheirWay, type Stage, toShip } from "../parts/parcel-stages.ts";
 import { pause } from "../pause.ts";
 
-const refreshIntervalMs = 4_000;
+const refreshIntervalMs = 3_000;
 
 export const toShipPage: LoadPage = (app, visit) => stagePage(toShip, app, visit);
 export const onTheirWayPage: LoadPage = (app, visit) => stagePage(onTheirWay, app, visit);
