@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 const endToEnd = "tools/dev/e2e/**/*.test.ts";
+/** Takes the documents' pictures, which is nobody's test: only when asked for. */
+const pictures = process.env.PICTURES ? [] : ["tools/dev/e2e/pictures.test.ts"];
 
 export default defineConfig({
   test: {
@@ -21,7 +23,7 @@ export default defineConfig({
       {
         // A whole shop each, so one after the other; make test runs them after the rest: two cores carry no more.
         extends: true,
-        test: { name: "end to end", include: [endToEnd], fileParallelism: false },
+        test: { name: "end to end", include: [endToEnd], exclude: pictures, fileParallelism: false },
       },
     ],
   },

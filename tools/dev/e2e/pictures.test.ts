@@ -11,7 +11,7 @@ const directory = fileURLToPath(new URL("../../../docs/images/", import.meta.url
 const bytesMax = 150_000;
 
 /** Takes the documents' pictures of the storefront anew: `PICTURES=1 make test ONLY=tools/dev/e2e/pictures.test.ts`. */
-describe.runIf(process.env.PICTURES)("pictures of the storefront", { timeout: 60_000 }, () => {
+describe("pictures of the storefront", { timeout: 60_000 }, () => {
   let shop: Shop;
   let browser: TestBrowser;
   beforeAll(async () => {
