@@ -15,7 +15,7 @@ export const DATABASE_PASSWORD = "weft";
 export const SCHEMA_OWNERS: readonly ServiceName[] = SERVICE_NAMES.filter((name) => name !== "edge" && name !== "cart");
 
 /** Services that keep something in Redis which may be lost: caches, limits, carts, leaderboards. */
-const REDIS_USERS: readonly ServiceName[] = ["edge", "user", "catalog", "cart", "analytics", "recommendation"];
+const REDIS_USERS: readonly ServiceName[] = ["user", "catalog", "cart", "analytics"];
 
 export interface EnvironmentOptions {
   readonly ports: StackPorts;
