@@ -1,9 +1,11 @@
 import type { BatchObservableResult } from "@opentelemetry/api";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import type { StatementHook } from "../contract/statement-hook.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type ConnectionPool, createConnectionPool } from "./pool.ts";
 import type { Database } from "./queryable.ts";
 import { createObserve, createQueryable, isTraced, runOn, text, withName } from "./statement.ts";
+import { withHook } from "./statement-hook.ts";
 import { retryConflicts, runTransaction } from "./transaction.ts";
 
 export interface DatabaseOptions {
@@ -20,6 +22,7 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
+  readonly onStatement?: StatementHook | undefined;
 }
 
 /** Time for connections to say goodbye when the database is disposed of. */
@@ -41,7 +44,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     statementTimeoutMs,
   });
   const stopMeasuring = measurePool(telemetry, pool, { poolSize, name: new URL(options.url).pathname.slice(1) });
-  const observe = createObserve(telemetry, pool, clock);
+  const observe = withHook(createObserve(telemetry, pool, clock), options.onStatement);
   const onHookError = (name: string, error: unknown) =>
     telemetry.logger.error("a hook after a commit failed", { transaction: name, error });
   const deps = { pool, observe, random, statementTimeoutMs, onHookError };

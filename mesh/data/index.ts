@@ -1,3 +1,4 @@
+export type { StatementHook } from "../contract/statement-hook.ts";
 export { createDatabase, type DatabaseOptions } from "./database.ts";
 export {
   createDueRowsWorker,

@@ -9,6 +9,7 @@ import {
   readUrl,
   SettingError,
 } from "../contract/settings.ts";
+import type { StatementHook } from "../contract/statement-hook.ts";
 import { type LogLevel, logLevels } from "../telemetry/logger.ts";
 import type { InProcessNetwork } from "./in-process-network.ts";
 
@@ -26,6 +27,8 @@ export interface MeshConfig {
   readonly telemetry: { readonly otlpUrl: string | undefined; readonly logLevel: LogLevel };
   /** Set where several services share a process; never by the environment. */
   readonly inProcess?: InProcessNetwork;
+  /** For createDatabase. Set by a harness that starts a service; never by the environment. */
+  readonly onStatement?: StatementHook;
 }
 
 /** Reads the mesh's settings. @throws SettingError naming the setting */

@@ -23,7 +23,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  const { onStatement } = config.mesh;
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));

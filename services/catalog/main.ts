@@ -27,7 +27,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
-  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  const { onStatement } = config.mesh;
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });

@@ -28,9 +28,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { endpoints, inProcess } = config.mesh;
+  const { endpoints, inProcess, onStatement } = config.mesh;
   const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
-  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry }));
+  const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
