@@ -37,7 +37,7 @@ test: $(INSTALLED) ## All tests, on engines of their own; ONLY=path for some
 	@vitest run --project 'end to end' $(if $(ONLY),--passWithNoTests) $(ONLY)
 
 .PHONY: check
-check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes, docs, gen is fresh
+check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes, stored events, docs, gen is fresh
 	@tsc -p .
 	@tsc -p services/edge/storefront
 	@biome check --error-on-warnings .
@@ -45,6 +45,7 @@ check: $(INSTALLED) ## Types, lint, format, layers, contracts, breaking changes,
 	@buf format --diff --exit-code
 	@node tools/check/breaking.ts
 	@node tools/check/contracts.ts
+	@node tools/check/event-contracts.ts
 	@node tools/check/gen-fresh.ts
 	@node tools/check/docs.ts
 
@@ -60,6 +61,10 @@ gen: $(INSTALLED) ## Regenerate gen/ and mesh/gen/ from proto/
 .PHONY: release-image
 release-image: $(INSTALLED) ## Renew what breaking changes are measured against; when a release is cut
 	@node tools/check/release-image.ts
+
+.PHONY: events-record
+events-record: $(INSTALLED) ## Record events that are new or have new fields, for make check to hold them to it
+	@node tools/check/events-record.ts
 
 .PHONY: format
 format: $(INSTALLED) ## Format code and contracts, mend what the linter can

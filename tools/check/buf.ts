@@ -25,10 +25,13 @@ export function runBuf(root: string, args: readonly string[]): Promise<BufResult
   });
 }
 
-/** The folders under proto/ whose contracts are ours: all but the vendored ones. */
+/** What lies under proto/ beside our contracts: those of others, and the records of our events. */
+const notOurs = ["vendor", "events"];
+
+/** The folders under proto/ whose contracts are ours. */
 export async function ownProtoFolders(root: string): Promise<string[]> {
   const entries = await readdir(join(root, "proto"), { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory() && entry.name !== "vendor").map(({ name }) => name);
+  return entries.filter((entry) => entry.isDirectory() && !notOurs.includes(entry.name)).map(({ name }) => name);
 }
 
 /**
