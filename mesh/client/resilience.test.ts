@@ -246,7 +246,7 @@ describe("an address without a server", () => {
     const mesh = await world.mesh("caller");
     const echo = createClient(EchoService, mesh.transport("echo"));
     for (let call = 0; call < 20; call++) expect(await codeOf(echo.echo({}))).toBe(Code.Unavailable);
-    await world.serve("echo", echoRoutes(), first.server.port);
+    await world.serve("echo", echoRoutes(), { port: first.server.port });
     await expect.poll(() => codeOf(echo.echo({})), { timeout: 5_000, interval: 50 }).toBeUndefined();
   });
 });

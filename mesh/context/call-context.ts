@@ -23,6 +23,8 @@ export interface CallContext {
   readonly endUser: EndUser | undefined;
   /** IP address of the caller outside, as far as our own proxies vouch for it. Known at the public edge only. */
   readonly clientAddress?: string | undefined;
+  /** The person behind an operator's certificate, as the caller says: a claim. */
+  readonly claimedOperator?: string | undefined;
   /** Set while withFallback() runs: what it does without the answer of a call made here. */
   readonly fallback?: FallbackScope | undefined;
   /** OpenTelemetry's context: the current span. */
@@ -118,6 +120,10 @@ class DerivedContext implements CallContext {
     this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
     this.#base = base;
     this.#changes = changes;
+  }
+  /** As the signal below: few ask. */
+  get claimedOperator(): string | undefined {
+    return this.#changes.claimedOperator ?? this.#base?.claimedOperator;
   }
   /** Made when somebody asks for it, which most handlers never do. */
   get signal(): AbortSignal {

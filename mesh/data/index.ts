@@ -1,4 +1,6 @@
+export { decodePageToken, encodePageToken } from "../contract/page-token.ts";
 export type { StatementHook } from "../contract/statement-hook.ts";
+export { auditMigrations, createAudit } from "./audit-store.ts";
 export { createDatabase, type DatabaseOptions } from "./database.ts";
 export {
   createDueRowsWorker,
@@ -11,7 +13,6 @@ export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
 export { bucketCount, bucketFor, bucketOf, newId, newUlid } from "./id.ts";
 export { type InsertTarget, insertRows } from "./insert-rows.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
-export { decodePageToken, encodePageToken } from "./page-token.ts";
 export type {
   Database,
   DatabaseSession,

@@ -13,6 +13,7 @@ import { inContext } from "../context/ambient-iterable.ts";
 import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
 import type { CancelSource } from "../context/cancel-source.ts";
 import { cancellable, cancelled } from "../context/cancellable.ts";
+import { operatorHeader, parseOperator } from "../context/operator-header.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { meaningOf, rpcError } from "../contract/errors.ts";
 import { statusName } from "../contract/grpc-status.ts";
@@ -199,7 +200,7 @@ class HandlerCallContext implements CallContext {
   readonly endUser: EndUser | undefined;
   readonly clientAddress: string | undefined;
   readonly otel: Context;
-  readonly #cancel: CancelSource;
+  readonly #call: IncomingCall;
 
   constructor(call: IncomingCall, endUser: EndUser | undefined, deadlineMs: number, otel: Context) {
     this.method = call.policy.path;
@@ -208,10 +209,13 @@ class HandlerCallContext implements CallContext {
     this.endUser = endUser;
     this.clientAddress = call.clientAddress;
     this.otel = otel;
-    this.#cancel = call.cancel;
+    this.#call = call;
+  }
+  get claimedOperator(): string | undefined {
+    return parseOperator(this.#call.header(operatorHeader));
   }
   get signal(): AbortSignal {
-    return this.#cancel.signal;
+    return this.#call.cancel.signal;
   }
 }
 

@@ -84,7 +84,7 @@ describe("a server that is disposed of", () => {
 
 test("an address that is taken is named with the setting that changes it", async () => {
   const { server } = await world.serve("echo", echoRoutes());
-  await expect(world.serve("other", echoRoutes(), server.port)).rejects.toThrow(
+  await expect(world.serve("other", echoRoutes(), { port: server.port })).rejects.toThrow(
     `cannot listen on 127.0.0.1:${server.port}: is it in use? WEFT_GRPC_ADDR changes it`,
   );
 });

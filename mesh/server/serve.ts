@@ -4,14 +4,20 @@ import { ServerCredentials } from "@grpc/grpc-js";
 import type { Mesh } from "../client/mesh.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { AdminService } from "../gen/weft/admin/v1/admin_pb.ts";
+import { AuditService } from "../gen/weft/admin/v1/audit_pb.ts";
+import { SagaService } from "../gen/weft/admin/v1/sagas_pb.ts";
 import type { Credentials } from "../security/credentials.ts";
+import type { Audit } from "../telemetry/audit.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createAdmin } from "./admin.ts";
+import { createAuditAdmin } from "./admin-audit.ts";
+import { createSagaAdmin, type SagaAdmin } from "./admin-sagas.ts";
 import type { MeshConfig } from "./config.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { createGrpcServer } from "./grpc-server.ts";
 import { createHealth } from "./health.ts";
 import { createInProcessServer } from "./in-process-server.ts";
+import { createOperatorCheck } from "./operator.ts";
 import { createPeerReader } from "./peer.ts";
 import { createServerPipeline } from "./pipeline.ts";
 import { mountReflection } from "./reflection.ts";
@@ -33,6 +39,15 @@ export interface ServeOptions {
   readonly describes?: readonly DescFile[];
   /** The service's own client side, for the admin API. */
   readonly mesh?: Mesh;
+  /** What operators can see and do here beside asking for process and breakers. */
+  readonly operations?: Operations;
+}
+
+/** What a service offers its operators; each part is served if it is there. */
+export interface Operations {
+  /** Where each action is written down. Without `list` it can be read in the log only. */
+  readonly audit: Pick<Audit, "audited"> & Partial<Audit>;
+  readonly sagas?: SagaAdmin;
 }
 
 /** A server that takes calls until it is disposed of: it then drains. */
@@ -62,8 +77,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const probed = collectRoutes((router) => router.service(Health, health.service));
   const operated = collectRoutes((router) => {
     router.service(AdminService, admin);
-    mountReflection(router, [...servicesOf(own), Health, AdminService], options.describes);
+    mountOperations(router, options.operations, createOperatorCheck(credentials.trustDomain));
   });
+  const reflected = collectRoutes((router) =>
+    mountReflection(router, [...servicesOf(own), Health, ...servicesOf(operated)], options.describes),
+  );
   const validate = createRequestValidation([...own.values()].map((route) => route.method));
   const pipeline = createServerPipeline({ telemetry, validate });
   const peerOf = createPeerReader(credentials.trustDomain);
@@ -73,7 +91,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const insecure = ServerCredentials.createInsecure();
   const probesListener = await listenGrpc(probes, config.healthAddress, insecure, "WEFT_HEALTH_ADDR");
   resources.use(probesListener);
-  const server = createGrpcServer({ routes: new Map([...own, ...probed, ...operated]), pipeline, peerOf });
+  const server = createGrpcServer({
+    routes: new Map([...own, ...probed, ...operated, ...reflected]),
+    pipeline,
+    peerOf,
+  });
   const listener = await listenGrpc(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
   resources.use(listener);
   if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
@@ -83,4 +105,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
   const running = resources.move();
   return { port: listener.port, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function mountOperations(router: ConnectRouter, operations: Operations | undefined, requireOperator: () => void): void {
+  if (operations === undefined) return;
+  const { audit, sagas } = operations;
+  const { audited, list } = audit;
+  if (list) router.service(AuditService, createAuditAdmin({ list }, requireOperator));
+  if (sagas) router.service(SagaService, createSagaAdmin(sagas, audited, requireOperator));
 }

@@ -8,7 +8,7 @@ import type { Credentials } from "../security/credentials.ts";
 import { loadCredentials } from "../security/credentials.ts";
 import type { MeshConfig } from "../server/config.ts";
 import { createInProcessNetwork } from "../server/in-process-network.ts";
-import { type RunningServer, serve } from "../server/serve.ts";
+import { type Operations, type RunningServer, serve } from "../server/serve.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
 
 const trustDomain = "test.local";
@@ -30,8 +30,12 @@ export interface World extends AsyncDisposable {
   reissue(name: string): Promise<void>;
   credentials(name: string): Promise<Credentials>;
   telemetry(name: string): Telemetry;
-  /** Starts a server; on a given port if one is named. */
-  serve(name: string, routes: (router: ConnectRouter, mesh: Mesh) => void, port?: number): Promise<TestService>;
+  /** Starts a server. */
+  serve(
+    name: string,
+    routes: (router: ConnectRouter, mesh: Mesh) => void,
+    more?: { readonly port?: number; readonly operations?: Operations },
+  ): Promise<TestService>;
   /** A way to call: the started services, or the addresses given. */
   mesh(name: string, endpoints?: Record<string, string[]>): Promise<Mesh>;
 }
@@ -65,7 +69,7 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
     telemetry,
     mesh,
     reissue: (name) => authority.issue(name),
-    async serve(name, routes, port = 0) {
+    async serve(name, routes, { port = 0, operations } = {}) {
       const own = await mesh(name);
       const config: MeshConfig = {
         grpcAddress: { ...anyPort, port },
@@ -83,6 +87,7 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
         credentials: await credentials(name),
         telemetry: telemetry(name),
         mesh: own,
+        ...(operations && { operations }),
       });
       resources.use(server);
       const address = `127.0.0.1:${server.port}`;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createRedis } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
-import { createDatabase, migrate } from "@weft/mesh/data";
+import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
@@ -26,7 +26,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const { onStatement } = config.mesh;
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
 
@@ -37,8 +39,15 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const handlers = analyticsHandlers(jobs.wake);
   resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
   const requireOperator = createOperatorCheck(config.mesh.credentials.trustDomain);
-  const routes = analyticsRoutes({ scores, leaderboard, reports: createReports(database), logger, requireOperator });
-  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry }));
+  const routes = analyticsRoutes({
+    scores,
+    leaderboard,
+    reports: createReports(database),
+    logger,
+    requireOperator,
+    audited: audit.audited,
+  });
+  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, operations: { audit } }));
   return resources.move();
 }
 

@@ -1,6 +1,7 @@
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { decodePageToken, encodePageToken } from "@weft/mesh/data";
+import type { Audited } from "@weft/mesh/telemetry";
 import { AnalyticsService } from "../../gen/shop/analytics/v1/analytics_pb.ts";
 import { invalid, type Score } from "./domain.ts";
 import { getFunnel, listRevenue, listTopProducts, type ReadDeps, rebuildLeaderboard } from "./usecases.ts";
@@ -10,7 +11,7 @@ const topList = "analytics.top_products";
 
 /** AnalyticsService over the use cases; requireOperator throws PERMISSION_DENIED if the caller is no operator. */
 export function analyticsRoutes(
-  deps: ReadDeps & { readonly requireOperator: () => void },
+  deps: ReadDeps & { readonly requireOperator: () => void; readonly audited: Audited },
 ): (router: ConnectRouter) => void {
   const service: ServiceImpl<typeof AnalyticsService> = {
     async getFunnel({ day }) {
@@ -52,7 +53,9 @@ export function analyticsRoutes(
 
     async rebuildLeaderboard() {
       deps.requireOperator();
-      return { products: BigInt(await rebuildLeaderboard(deps)) };
+      const outcome = (products: number) => `${products} products`;
+      const rebuild = () => rebuildLeaderboard(deps);
+      return { products: BigInt(await deps.audited("RebuildLeaderboard", "top_products", rebuild, { outcome })) };
     },
   };
   return (router) => router.service(AnalyticsService, service);

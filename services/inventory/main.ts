@@ -1,5 +1,5 @@
 import { systemClock } from "@weft/mesh/contract";
-import { createDatabase, migrate } from "@weft/mesh/data";
+import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -24,7 +24,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
@@ -49,6 +51,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_inventory_v1_events],
       credentials,
       telemetry,
+      operations: { audit },
     }),
   );
   return resources.move();

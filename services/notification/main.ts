@@ -1,5 +1,12 @@
 import { systemClock } from "@weft/mesh/contract";
-import { createDatabase, createDueRowsWorker, type DueRowsWorker, migrate } from "@weft/mesh/data";
+import {
+  auditMigrations,
+  createAudit,
+  createDatabase,
+  createDueRowsWorker,
+  type DueRowsWorker,
+  migrate,
+} from "@weft/mesh/data";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -27,7 +34,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const { onStatement } = config.mesh;
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
 
   const senders = new Map<Channel, DueRowsWorker>();
@@ -59,7 +68,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const handlers = notificationHandlers(messages);
   resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
   const routes = notificationRoutes(messages);
-  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry }));
+  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, operations: { audit } }));
   return resources.move();
 }
 

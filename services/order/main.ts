@@ -1,7 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
-import { bucketOf, createDatabase, createDueRowsWorker, migrate, newId } from "@weft/mesh/data";
+import {
+  auditMigrations,
+  bucketOf,
+  createAudit,
+  createDatabase,
+  createDueRowsWorker,
+  migrate,
+  newId,
+} from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
@@ -32,7 +40,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
@@ -70,6 +80,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const fulfilment = createFulfilmentStore(database);
   const operations = {
     requireOperator: createOperatorCheck(config.mesh.credentials.trustDomain),
+    audited: audit.audited,
     rebuildHistory: () => rebuildHistory(database),
   };
   const routes = orderRoutes({
@@ -85,6 +96,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
+      operations: { audit },
     }),
   );
   return resources.move();

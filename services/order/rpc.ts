@@ -4,6 +4,7 @@ import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect"
 import { currentCall, requireEndUser } from "@weft/mesh/context";
 import { rpcError } from "@weft/mesh/contract";
 import { decodePageToken, encodePageToken } from "@weft/mesh/data";
+import type { Audited } from "@weft/mesh/telemetry";
 import {
   type OrderSchema,
   OrderService,
@@ -27,7 +28,13 @@ import { getOrder, type PlaceOrderDeps, placeOrder, watchOrder } from "./usecase
 export interface OperatorDeps {
   /** @throws ConnectError PERMISSION_DENIED if the caller is no operator */
   readonly requireOperator: () => void;
-  readonly rebuildHistory: () => Promise<{ readonly orders: number; readonly removed: number }>;
+  readonly audited: Audited;
+  readonly rebuildHistory: () => Promise<Rebuilt>;
+}
+
+interface Rebuilt {
+  readonly orders: number;
+  readonly removed: number;
 }
 
 /** OrderService over the use cases. */
@@ -86,7 +93,10 @@ export function orderRoutes(
 
     async rebuildHistory() {
       deps.requireOperator();
-      const { orders, removed } = await deps.rebuildHistory();
+      const outcome = ({ orders, removed }: Rebuilt) => `${orders} orders, ${removed} removed`;
+      const { orders, removed } = await deps.audited("RebuildHistory", "order_history", deps.rebuildHistory, {
+        outcome,
+      });
       return { orders: BigInt(orders), removed: BigInt(removed) };
     },
   };

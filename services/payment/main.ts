@@ -1,5 +1,5 @@
 import { systemClock } from "@weft/mesh/contract";
-import { createDatabase, createDueRowsWorker, migrate } from "@weft/mesh/data";
+import { auditMigrations, createAudit, createDatabase, createDueRowsWorker, migrate } from "@weft/mesh/data";
 import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -24,7 +24,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const { onStatement } = config.mesh;
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
@@ -57,6 +59,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_payment_v1_events],
       credentials,
       telemetry,
+      operations: { audit },
     }),
   );
   return resources.move();

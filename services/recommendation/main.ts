@@ -1,6 +1,6 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
-import { createDatabase, migrate } from "@weft/mesh/data";
+import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -24,7 +24,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const handlers = recommendationHandlers();
   resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
@@ -35,7 +37,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     { pairs: createPairStore(database), popular, fixed: config.fixedSkus, logger },
     (source) => answers.add(1, { source }),
   );
-  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, mesh }));
+  resources.use(
+    await serve({ service, config: config.mesh, routes, credentials, telemetry, mesh, operations: { audit } }),
+  );
   return resources.move();
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createRedis, keepFresh } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
-import { bucketFor, createDatabase, migrate, newId } from "@weft/mesh/data";
+import { auditMigrations, bucketFor, createAudit, createDatabase, migrate, newId } from "@weft/mesh/data";
 import { type Broker, createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -36,7 +36,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
+  await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
+  const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
 
@@ -61,6 +63,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_user_v1_events],
       credentials,
       telemetry,
+      operations: { audit },
     }),
   );
   return resources.move();

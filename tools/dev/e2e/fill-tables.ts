@@ -16,6 +16,8 @@ export async function fillTables(server: Connection): Promise<void> {
      SELECT CONCAT('fill-', seq), 'fill', 'fill', seq, 1, '', NOW(3) - INTERVAL seq MINUTE, NOW(3) - INTERVAL seq MINUTE FROM ${numbers}`,
     `INSERT INTO shop_${service}.weft_inbox (consumer, event_id, handled_at)
      SELECT '${service}', CONCAT('fill-', seq), NOW(3) - INTERVAL seq MINUTE FROM ${numbers}`,
+    `INSERT INTO shop_${service}.weft_audit (peer, claimed_operator, began_at, action, target, dry_run, reason, outcome, failed, trace_id)
+     SELECT 'fill', 'fill', NOW(3) - INTERVAL seq MINUTE, 'fill', seq, FALSE, 'fill', 'done', FALSE, '' FROM ${numbers}`,
   ]);
   statements.push(
     `INSERT INTO shop_notification.messages (message_id, event_id, user_id, channel, recipient, subject, body, state, created_at, sent_at, attempts)

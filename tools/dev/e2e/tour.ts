@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { runAs } from "@weft/mesh/context";
+import { AuditService } from "@weft/mesh/gen/weft/admin/v1/audit_pb.js";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { AnalyticsService } from "../../../gen/shop/analytics/v1/analytics_pb.ts";
 import { CatalogService } from "../../../gen/shop/catalog/v1/catalog_pb.ts";
@@ -131,6 +132,7 @@ async function lookBack({ operator, server, until }: Tour, visitor: Visitor): Pr
     return (await server.query<RowDataPacket[]>(sql, [late]))[0].length > 0;
   });
   await inside.rebuildHistory({});
+  await eachPage((pageToken) => operator.client(AuditService, "order").listAudit({ pageSize: 1, pageToken }));
 }
 
 /** A delivery with bad lines, which come again mended; and stock held for an order that nobody has placed. */

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { rpcError } from "../contract/errors.ts";
+import { rpcError } from "./errors.ts";
 
 /** Longest token that is looked at, in characters. */
 const tokenLengthMax = 2_048;
