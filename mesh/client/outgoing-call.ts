@@ -1,8 +1,9 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { currentCall, deadlineExceeded, type EndUser } from "../context/call-context.ts";
+import { type CallContext, currentCall, deadlineExceeded, type EndUser } from "../context/call-context.ts";
 import { endUserHeader } from "../context/end-user-header.ts";
 import type { Clock } from "../contract/clock.ts";
 import { cancellation } from "../contract/errors.ts";
+import { idempotencyKeyHeader } from "../contract/idempotency-key.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
 import type { HeadersInput } from "./endpoint.ts";
 
@@ -60,16 +61,28 @@ export function prepareCall(
     policy,
     deadlineMs,
     signal: either(ambient?.signal, options.signal),
-    headers: withoutEndUser(options.headers),
+    headers: withKey(withoutEndUser(options.headers), keyToCarry(ambient, policy)),
     endUser: ambient?.endUser,
   };
 }
 
 /** Headers that a handler hands on may come from outside: on whose behalf it calls, only the context says. */
-function withoutEndUser(given: HeadersInput): HeadersInput {
+function withoutEndUser(given: HeadersInput): Headers | undefined {
   if (given === undefined) return undefined;
   const headers = new Headers(given);
   headers.delete(endUserHeader);
+  return headers;
+}
+
+/** The key of the call being handled, where it is to be carried on and the method takes one. */
+function keyToCarry(ambient: CallContext | undefined, policy: MethodPolicy): string | undefined {
+  return ambient?.passesKeyOn && policy.idempotencyKey?.source === "metadata" ? ambient.idempotencyKey : undefined;
+}
+
+function withKey(given: Headers | undefined, key: string | undefined): Headers | undefined {
+  if (key === undefined || given?.has(idempotencyKeyHeader)) return given;
+  const headers = given ?? new Headers();
+  headers.set(idempotencyKeyHeader, key);
   return headers;
 }
 

@@ -25,6 +25,13 @@ export interface CallContext {
   readonly clientAddress?: string | undefined;
   /** The person behind an operator's certificate, as the caller says: a claim. */
   readonly claimedOperator?: string | undefined;
+  /** The caller's idempotency key, if it sent one and the contract says that the method takes one. */
+  readonly idempotencyKey?: string | undefined;
+  /**
+   * Calls that are made here carry the key on, those whose contract takes one: at the public server. One hop: what such a call asks of others
+   * has keys of its own.
+   */
+  readonly passesKeyOn?: boolean;
   /** Set while withFallback() runs: what it does without the answer of a call made here. */
   readonly fallback?: FallbackScope | undefined;
   /** OpenTelemetry's context: the current span. */
@@ -79,12 +86,12 @@ export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
 
 /**
  * Runs fn for as long as it takes, but at most timeoutMs, whatever becomes of the caller: trace and identity stay, the caller's
- * deadline and cancellation do not reach it. For what must go on once it is durable.
+ * deadline, cancellation and idempotency key do not reach it. For what must go on once it is durable.
  */
 export async function runDetached<T>(options: { readonly timeoutMs: number }, fn: () => Promise<T>): Promise<T> {
   const source = new CancelSource();
   const callOff = source.cancelAfter(options.timeoutMs, () => deadlineExceeded(options.timeoutMs));
-  const changes = { deadlineMs: Date.now() + options.timeoutMs, signal: source.signal };
+  const changes = { deadlineMs: Date.now() + options.timeoutMs, signal: source.signal, idempotencyKey: undefined };
   try {
     return await runAs(changes, fn);
   } finally {
@@ -105,6 +112,8 @@ class DerivedContext implements CallContext {
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
   readonly clientAddress: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly passesKeyOn: boolean;
   readonly fallback: FallbackScope | undefined;
   readonly otel: Context;
   readonly #base: CallContext | undefined;
@@ -116,6 +125,8 @@ class DerivedContext implements CallContext {
     this.peer = "peer" in changes ? changes.peer : base?.peer;
     this.endUser = "endUser" in changes ? changes.endUser : base?.endUser;
     this.clientAddress = changes.clientAddress ?? base?.clientAddress;
+    this.idempotencyKey = "idempotencyKey" in changes ? changes.idempotencyKey : base?.idempotencyKey;
+    this.passesKeyOn = changes.passesKeyOn ?? base?.passesKeyOn ?? false;
     this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
     this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
     this.#base = base;

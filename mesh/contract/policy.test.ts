@@ -10,10 +10,11 @@ import {
   EventPolicySchema,
   event,
   file_weft_v1_options,
+  KeySource,
   MethodPolicySchema,
   method,
 } from "../gen/weft/v1/options_pb.ts";
-import { ContractError, contractProblems, readPolicies } from "./policy.ts";
+import { ContractError, contractProblems, keyRuleMissing, readPolicies } from "./policy.ts";
 
 type MethodInit = Parameters<typeof create<typeof MethodPolicySchema>>[1];
 
@@ -66,6 +67,14 @@ describe("contractProblems()", () => {
     ["a retry of what may not run twice", { retry }, Level.IDEMPOTENCY_UNKNOWN, /retry needs idempotency_level/],
     ["one attempt", { retry: { ...retry, maxAttempts: 1 } }, Level.IDEMPOTENT, /max_attempts must be 2 to 5/],
     ["a hundred attempts", { retry: { ...retry, maxAttempts: 100 } }, Level.IDEMPOTENT, /max_attempts must be 2 to 5/],
+    ["a key's field without the source", { idempotencyKeyField: "id" }, Level.IDEMPOTENT, /needs KEY_SOURCE_FIELD/],
+    ["a key in no field", { idempotencyKey: KeySource.FIELD }, Level.IDEMPOTENT, /must name a string field/],
+    [
+      "a key in a field that there is not",
+      { idempotencyKey: KeySource.FIELD, idempotencyKeyField: "id" },
+      Level.IDEMPOTENT,
+      /must name a string field/,
+    ],
     ["no backoff", { retry: { maxAttempts: 2, maxBackoff: second } }, Level.IDEMPOTENT, /initial_backoff/],
     ["a shrinking backoff", { retry: { ...retry, maxBackoff: { nanos: 1 } } }, Level.IDEMPOTENT, /max_backoff/],
     ["an attempt of no time", { retry: { ...retry, attemptTimeout: {} } }, Level.IDEMPOTENT, /attempt_timeout/],
@@ -120,5 +129,20 @@ describe("readPolicies()", () => {
     if (service === undefined) throw new Error("no service");
     expect(() => readPolicies(service)).toThrow(ContractError);
     expect(() => readPolicies(service)).toThrow(/timeout[\s\S]*max_attempts/);
+  });
+});
+
+describe("keyRuleMissing()", () => {
+  const methodsOf = (file: DescFile) => file.services.flatMap(({ methods }) => methods);
+
+  test("finds what may have side effects and does not say where its idempotency key is", () => {
+    for (const level of [Level.IDEMPOTENT, Level.IDEMPOTENCY_UNKNOWN]) {
+      expect(keyRuleMissing(methodsOf(contract({}, level)))).toEqual([
+        expect.stringMatching(/^shop\/test.proto: shop.TestService.Do: .* must say its idempotency_key$/),
+      ]);
+      expect(keyRuleMissing(methodsOf(contract({ idempotencyKey: KeySource.NONE }, level)))).toEqual([]);
+      expect(keyRuleMissing(methodsOf(contract({ idempotencyKey: KeySource.METADATA }, level)))).toEqual([]);
+    }
+    expect(keyRuleMissing(methodsOf(contract({})))).toEqual([]);
   });
 });

@@ -1,14 +1,17 @@
 import {
+  type DescField,
   type DescFile,
   type DescMethod,
   type DescService,
   getOption,
   hasOption,
   type MessageShape,
+  ScalarType,
 } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import {
+  KeySource,
   type MethodPolicySchema,
   method as methodOption,
   type RetryPolicy as RetryOption,
@@ -36,7 +39,15 @@ export interface MethodPolicy {
   readonly requiredScopes: readonly string[];
   /** What a caller does without an answer is declared: see withFallback(). Undefined if it must fail. */
   readonly fallback: string | undefined;
+  /** Where a call carries its idempotency key; undefined if the contract does not say. */
+  readonly idempotencyKey: KeyRule | undefined;
 }
+
+/** Where an idempotency key is: in the metadata, in a field of the request, or nowhere. */
+export type KeyRule =
+  | { readonly source: "metadata" }
+  | { readonly source: "field"; readonly field: DescField }
+  | { readonly source: "none" };
 
 /** Retries with exponential backoff and full jitter. */
 export interface RetryPolicy {
@@ -86,7 +97,30 @@ function readPolicy(method: DescMethod): MethodPolicy {
     retry: option?.retry && readRetry(option.retry),
     requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
     fallback: option?.fallback || undefined,
+    idempotencyKey: option && readKeyRule(method, option),
   });
+}
+
+function readKeyRule(method: DescMethod, option: MethodOption): KeyRule | undefined {
+  switch (option.idempotencyKey) {
+    case KeySource.METADATA:
+      return { source: "metadata" };
+    case KeySource.NONE:
+      return { source: "none" };
+    case KeySource.FIELD: {
+      const field = keyField(method, option);
+      return field && { source: "field", field };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function keyField({ input }: DescMethod, option: MethodOption): DescField | undefined {
+  return input.fields.find(
+    ({ name, fieldKind, scalar }) =>
+      name === option.idempotencyKeyField && fieldKind === "scalar" && scalar === ScalarType.STRING,
+  );
 }
 
 function readRetry(option: RetryOption): RetryPolicy {
@@ -123,6 +157,7 @@ function methodProblems(method: DescMethod): string[] {
     problems.push("fallback must be a short lower-case name such as stock or static-list");
   }
   if (option.retry) problems.push(...retryProblems(method, option.retry));
+  problems.push(...keyProblems(method, option));
   return problems.map((problem) => `${where(method.parent)}.${method.name}: ${problem}`);
 }
 
@@ -144,7 +179,29 @@ function retryProblems(method: DescMethod, retry: RetryOption): string[] {
   return problems;
 }
 
-function methodPolicyOf(method: DescMethod): MessageShape<typeof MethodPolicySchema> | undefined {
+function keyProblems(method: DescMethod, option: MethodOption): string[] {
+  const { idempotencyKey: source, idempotencyKeyField: field } = option;
+  if (source !== KeySource.FIELD) return field === "" ? [] : ["idempotency_key_field needs KEY_SOURCE_FIELD"];
+  return keyField(method, option) ? [] : ["idempotency_key_field must name a string field of the request"];
+}
+
+/**
+ * What strangers may call and does not say how a lost answer is asked for again. Without side effects there is nothing to say: it may just be
+ * called again.
+ */
+export function keyRuleMissing(methods: Iterable<DescMethod>): string[] {
+  return [...methods]
+    .filter((method) => method.idempotency !== IdempotencyLevel.NO_SIDE_EFFECTS)
+    .filter((method) => (methodPolicyOf(method)?.idempotencyKey ?? KeySource.UNSPECIFIED) === KeySource.UNSPECIFIED)
+    .map(
+      (method) =>
+        `${where(method.parent)}.${method.name}: a public method with side effects must say its idempotency_key`,
+    );
+}
+
+type MethodOption = MessageShape<typeof MethodPolicySchema>;
+
+function methodPolicyOf(method: DescMethod): MethodOption | undefined {
   return hasOption(method, methodOption) ? getOption(method, methodOption) : undefined;
 }
 

@@ -11,6 +11,15 @@ export {
 } from "./due-rows.ts";
 export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
 export { bucketCount, bucketFor, bucketOf, newId, newUlid } from "./id.ts";
+export {
+  createIdempotency,
+  type Idempotency,
+  type IdempotencyOptions,
+  isCommitUnknown,
+  type KeyedMethod,
+  type Transact,
+} from "./idempotency.ts";
+export { idempotencyMigrations, type KeyUse, type StoredAnswer } from "./idempotency-store.ts";
 export { type InsertTarget, insertRows } from "./insert-rows.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export type {

@@ -2,7 +2,7 @@ import { cors } from "@connectrpc/connect";
 import type { HttpRequest, HttpResponse } from "./public-page.ts";
 
 const preflightMaxAgeSeconds = 7_200;
-const allowedHeaders = [...cors.allowedHeaders, "Authorization", "Traceparent"].join(", ");
+const allowedHeaders = [...cors.allowedHeaders, "Authorization", "Idempotency-Key", "Traceparent"].join(", ");
 const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");
 
 /**

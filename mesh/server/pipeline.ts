@@ -22,6 +22,7 @@ import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import { authorizeEndUser } from "./authorize.ts";
 import { createCallsInHand } from "./calls-in-hand.ts";
+import { keyInMetadata, requireSameKey } from "./idempotency-key.ts";
 import type { RequestValidation } from "./request-validation.ts";
 import { visibleError } from "./visible-error.ts";
 
@@ -124,7 +125,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         authorizeEndUser(policy, endUser);
         if (cancel.reason) throw cancel.reason;
         if (deadlineMs <= clock.now()) throw deadlineExceeded();
-        return new HandlerCallContext(call, endUser, deadlineMs, otel);
+        return new HandlerCallContext(call, endUser, deadlineMs, otel, keyInMetadata(call));
       },
       close(thrown) {
         if (closed) return visible;
@@ -153,6 +154,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         const context = await enter();
         const input = read();
         validate(call.method.input, input);
+        requireSameKey(call, input);
         const output = await cancelled(
           call.cancel,
           runInContext(context, () => invoke(input, context)),
@@ -199,15 +201,25 @@ class HandlerCallContext implements CallContext {
   readonly peer: string | undefined;
   readonly endUser: EndUser | undefined;
   readonly clientAddress: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly passesKeyOn: boolean;
   readonly otel: Context;
   readonly #call: IncomingCall;
 
-  constructor(call: IncomingCall, endUser: EndUser | undefined, deadlineMs: number, otel: Context) {
+  constructor(
+    call: IncomingCall,
+    endUser: EndUser | undefined,
+    deadlineMs: number,
+    otel: Context,
+    idempotencyKey: string | undefined,
+  ) {
     this.method = call.policy.path;
     this.deadlineMs = deadlineMs;
     this.peer = call.peer;
     this.endUser = endUser;
     this.clientAddress = call.clientAddress;
+    this.idempotencyKey = idempotencyKey;
+    this.passesKeyOn = call.fromOutside ?? false;
     this.otel = otel;
     this.#call = call;
   }
@@ -227,6 +239,7 @@ async function* validated(
   // A handler that waits for a message of a caller who has left would wait for ever.
   for await (const input of cancellable(inputs, call.cancel)) {
     validate(call.method.input, input);
+    requireSameKey(call, input);
     yield input;
   }
 }

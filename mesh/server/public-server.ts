@@ -1,5 +1,6 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
+import { ContractError, keyRuleMissing } from "../contract/policy.ts";
 import { type Address, formatAddress } from "../contract/settings.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { clientAddress, type TrustedProxies } from "./client-address.ts";
@@ -46,12 +47,16 @@ export interface PublicServerOptions {
  * over HTTP/1.1 and h2c, by Connect's handlers, which only speak the protocols; their calls go through the same pipeline
  * as everybody's. Pages beside them.
  *
- * @throws ContractError if an option makes no sense; Error naming the address that is taken
+ * @throws ContractError if an option makes no sense, or a method with side effects does not say where its idempotency key is; Error naming the
+ * address that is taken
  */
 export async function servePublic(options: PublicServerOptions): Promise<RunningServer> {
   const { telemetry, isTrustedProxy = () => false } = options;
   const routes = collectRoutes(options.routes);
-  const validate = createRequestValidation([...routes.values()].map((route) => route.method));
+  const methods = [...routes.values()].map((route) => route.method);
+  const unsaid = keyRuleMissing(methods);
+  if (unsaid.length > 0) throw new ContractError(unsaid);
+  const validate = createRequestValidation(methods);
   const pipeline = createServerPipeline({ telemetry, validate });
   let draining = false;
   const handle = createConnectHandler(

@@ -5,17 +5,17 @@
 // The options with which a contract says how its methods and events behave. The mesh reads them once, when a service
 // starts, and refuses to start on one that makes no sense. Nothing else configures a call.
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, MessageOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file weft/v1/options.proto.
  */
 export const file_weft_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL29wdGlvbnMucHJvdG8SB3dlZnQudjEiQwoNU2VydmljZVBvbGljeRIyCg9kZWZhdWx0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKDE1ldGhvZFBvbGljeRIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBXJldHJ5GAIgASgLMhQud2VmdC52MS5SZXRyeVBvbGljeRIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSEAoIZmFsbGJhY2sYBCABKAkiuwEKC1JldHJ5UG9saWN5EhQKDG1heF9hdHRlbXB0cxgBIAEoDRIyCg9pbml0aWFsX2JhY2tvZmYYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbWF4X2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPYXR0ZW1wdF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIisKC0V2ZW50UG9saWN5Eg8KB3N1YmplY3QYASABKAkSCwoDa2V5GAIgASgJOlMKB3NlcnZpY2USHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYlowDIAEoCzIWLndlZnQudjEuU2VydmljZVBvbGljeVIHc2VydmljZTpPCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiWjAMgASgLMhUud2VmdC52MS5NZXRob2RQb2xpY3lSBm1ldGhvZDpNCgVldmVudBIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxiWjAMgASgLMhQud2VmdC52MS5FdmVudFBvbGljeVIFZXZlbnRiBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("ChV3ZWZ0L3YxL29wdGlvbnMucHJvdG8SB3dlZnQudjEiQwoNU2VydmljZVBvbGljeRIyCg9kZWZhdWx0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i1gEKDE1ldGhvZFBvbGljeRIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBXJldHJ5GAIgASgLMhQud2VmdC52MS5SZXRyeVBvbGljeRIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSEAoIZmFsbGJhY2sYBCABKAkSKwoPaWRlbXBvdGVuY3lfa2V5GAUgASgOMhIud2VmdC52MS5LZXlTb3VyY2USHQoVaWRlbXBvdGVuY3lfa2V5X2ZpZWxkGAYgASgJIrsBCgtSZXRyeVBvbGljeRIUCgxtYXhfYXR0ZW1wdHMYASABKA0SMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIrCgtFdmVudFBvbGljeRIPCgdzdWJqZWN0GAEgASgJEgsKA2tleRgCIAEoCSprCglLZXlTb3VyY2USGgoWS0VZX1NPVVJDRV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TT1VSQ0VfTUVUQURBVEEQARIUChBLRVlfU09VUkNFX0ZJRUxEEAISEwoPS0VZX1NPVVJDRV9OT05FEAM6UwoHc2VydmljZRIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxiWjAMgASgLMhYud2VmdC52MS5TZXJ2aWNlUG9saWN5UgdzZXJ2aWNlOk8KBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGJaMAyABKAsyFS53ZWZ0LnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kOk0KBWV2ZW50Eh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGJaMAyABKAsyFC53ZWZ0LnYxLkV2ZW50UG9saWN5UgVldmVudGIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Defaults for every method of a service.
@@ -74,6 +74,21 @@ export type MethodPolicy = Message<"weft.v1.MethodPolicy"> & {
    * @generated from field: string fallback = 4;
    */
   fallback: string;
+
+  /**
+   * Where a call carries its idempotency key: what a caller who has lost an answer sends again, so that the effect happens
+   * once and the answer is the first one's. A method of the public server that may have side effects must say.
+   *
+   * @generated from field: weft.v1.KeySource idempotency_key = 5;
+   */
+  idempotencyKey: KeySource;
+
+  /**
+   * With KEY_SOURCE_FIELD: the string field of the request that is the key. A key in the metadata beside it must be the same.
+   *
+   * @generated from field: string idempotency_key_field = 6;
+   */
+  idempotencyKeyField: string;
 };
 
 /**
@@ -152,6 +167,53 @@ export type EventPolicy = Message<"weft.v1.EventPolicy"> & {
  */
 export const EventPolicySchema: GenMessage<EventPolicy> = /*@__PURE__*/
   messageDesc(file_weft_v1_options, 3);
+
+/**
+ * Where an idempotency key is.
+ *
+ * @generated from enum weft.v1.KeySource
+ */
+export const KeySource = {
+  /**
+   * @generated from enum value: KEY_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * In the metadata entry idempotency-key, over HTTP the header Idempotency-Key: 1 to 100 visible ASCII characters. Optional.
+   * The method's handler keeps it, with a hash of the request and the answer.
+   *
+   * @generated from enum value: KEY_SOURCE_METADATA = 1;
+   */
+  METADATA: 1,
+
+  /**
+   * In a field of the request.
+   *
+   * @generated from enum value: KEY_SOURCE_FIELD = 2;
+   */
+  FIELD: 2,
+
+  /**
+   * Nowhere: nothing lasts of a call, so it may happen twice.
+   *
+   * @generated from enum value: KEY_SOURCE_NONE = 3;
+   */
+  NONE: 3,
+} as const;
+
+/**
+ * Where an idempotency key is.
+ *
+ * @generated from enum weft.v1.KeySource
+ */
+export type KeySource = (typeof KeySource)[keyof typeof KeySource] | UnknownEnum;
+
+/**
+ * Describes the enum weft.v1.KeySource.
+ */
+export const KeySourceSchema: GenEnum<KeySource> = /*@__PURE__*/
+  enumDesc(file_weft_v1_options, 0);
 
 /**
  * Defaults for every method of the service.
