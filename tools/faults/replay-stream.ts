@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { headers } from "nats";
+import { SCHEMA_OWNERS } from "../dev/stack/environment.ts";
+import { untilAtRest } from "./at-rest.ts";
+import type { Finding } from "./checks/finding.ts";
+import { checkReplay } from "./checks/replay.ts";
+import type { StreamMessage, Truth } from "./truth.ts";
+
+/** Columns that say when something is to be tried again and by whom: they move while nothing happens. */
+const scheduling = [
+  "next_attempt_at",
+  "lease_owner",
+  "lease_until",
+  "attempts",
+  "claimed_until",
+  "traceparent",
+  "dirty",
+];
+/** Tables of timers. */
+const timers = ["analytics.jobs"];
+const steadyTimeoutMs = 20_000;
+
+/** Tells all events again, each under a message id that the broker does not know, and says which tables have changed. */
+export async function replayStream(truth: Truth, timeoutMs: number): Promise<{ events: number; findings: Finding[] }> {
+  const messages: StreamMessage[] = [];
+  for await (const message of truth.streamEvents()) messages.push(message);
+  const before = await steadyChecksums(truth);
+  await truth.publish(messages.map(underNewId));
+  const { moving } = await untilAtRest(truth, timeoutMs);
+  const after = await steadyChecksums(truth);
+  const findings = checkReplay(before, after);
+  if (moving !== undefined) {
+    findings.push({ invariant: "replay changes nothing", kind: "unresolved", subject: "stream", detail: moving });
+  }
+  return { events: messages.length, findings };
+}
+
+/** The event's id, which inboxes know, stays in its envelope. */
+function underNewId({
+  subject,
+  data,
+  headers: old,
+}: StreamMessage): Pick<StreamMessage, "subject" | "data" | "headers"> {
+  const own = headers();
+  for (const [name, values] of old) for (const value of values) own.append(name, value);
+  own.set("Nats-Msg-Id", `replay-${randomUUID()}`);
+  return { subject, data, headers: own };
+}
+
+/** Checksums that two looks agree on: roll-ups and the like may still be at it. */
+async function steadyChecksums(truth: Truth): Promise<ReadonlyMap<string, string>> {
+  const untilMs = performance.now() + steadyTimeoutMs;
+  for (let last = await readChecksums(truth); ; ) {
+    await pause(500);
+    const next = await readChecksums(truth);
+    if (checkReplay(last, next).length === 0 || performance.now() > untilMs) return next;
+    last = next;
+  }
+}
+
+/** A checksum of each table's rows, in whatever order. */
+export async function readChecksums(truth: Pick<Truth, "rows">): Promise<ReadonlyMap<string, string>> {
+  const checksums = new Map<string, string>();
+  for (const service of SCHEMA_OWNERS) {
+    const columns = await truth.rows<{ table_name: string; column_name: string }>(
+      service,
+      `SELECT table_name AS table_name, column_name AS column_name FROM information_schema.columns
+       WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`,
+    );
+    for (const [table, own] of Map.groupBy(columns, ({ table_name }) => table_name)) {
+      const name = `${service}.${table}`;
+      if (timers.includes(name)) continue;
+      const values = own
+        .filter(({ column_name }) => !scheduling.includes(column_name))
+        .map(({ column_name }) => `COALESCE(HEX(\`${column_name}\`), 'NULL')`);
+      const [row] = await truth.rows<{ rows: string; sum: string }>(
+        service,
+        `SELECT COUNT(*) AS \`rows\`, COALESCE(SUM(CRC32(CONCAT_WS('/', ${values.join(", ")}))), 0) AS sum FROM \`${table}\``,
+      );
+      checksums.set(name, `${row?.rows} rows, ${row?.sum}`);
+    }
+  }
+  return checksums;
+}
