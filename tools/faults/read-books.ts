@@ -66,7 +66,8 @@ export async function readOrders(truth: Rows): Promise<OrderFact[]> {
   }));
 }
 
-async function readOrderBooks(truth: Rows): Promise<OrderBooks> {
+/** Orders, their events, the read model, keys and sagas. */
+export async function readOrderBooks(truth: Rows): Promise<OrderBooks> {
   interface History {
     order_id: string;
     user_id: string;

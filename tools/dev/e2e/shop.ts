@@ -6,6 +6,7 @@ import mysql from "mysql2/promise";
 import { inject } from "vitest";
 import { type Customer, createCustomer } from "../demo/customer.ts";
 import { databaseUrl } from "../engines/database.ts";
+import type { LedgerEntry } from "../outside/ledger.ts";
 import type { ReceivedSpan } from "../outside/otlp.ts";
 import type { Environment } from "../stack/environment.ts";
 import type { Topology } from "../stack/members.ts";
@@ -21,21 +22,13 @@ export interface Mail {
   readonly subject: string;
 }
 
-/** An entry of the payment provider's ledger. */
-export interface LedgerEntry {
-  readonly type: "authorize" | "capture" | "void" | "refund";
-  readonly reference: string;
-  readonly amount: number;
-  readonly currency: string;
-}
-
 /** The whole shop on free ports, with engines of its own. */
 export interface Shop extends AsyncDisposable {
   readonly stack: Stack;
   /** Somebody who has registered and logged in. */
   customer(): Promise<Customer & { readonly email: string; readonly userId: string; readonly token: string }>;
   /** Rows of a service's schema, read directly. */
-  rows<Row>(service: string, sql: string, params?: (string | number)[]): Promise<Row[]>;
+  rows<Row>(service: string, sql: string, params?: readonly (string | number)[]): Promise<Row[]>;
   mails(): Promise<Mail[]>;
   /** The text and push messages that the gateway has delivered. */
   webhooks(): Promise<CaughtWebhook[]>;
@@ -104,8 +97,8 @@ export async function startShop(
       customer.use(accessToken);
       return { ...customer, email, userId, token: accessToken };
     },
-    async rows<Row>(service: string, sql: string, params: (string | number)[] = []) {
-      return (await database(service).query<mysql.RowDataPacket[]>(sql, params))[0] as Row[];
+    async rows<Row>(service: string, sql: string, params: readonly (string | number)[] = []) {
+      return (await database(service).query<mysql.RowDataPacket[]>(sql, [...params]))[0] as Row[];
     },
     async mails() {
       return (await (await fetch(`${addresses.mail}/messages`)).json()) as Mail[];

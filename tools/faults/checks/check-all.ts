@@ -7,7 +7,7 @@ import { checkConfirmations } from "./mails.ts";
 import { checkMoney, checkPayments } from "./money.ts";
 import { checkAcknowledged, checkFinal, checkKeys, checkWhole } from "./orders.ts";
 import { checkPairs } from "./pairs.ts";
-import { checkReservations, checkStock } from "./stock.ts";
+import { checkHeld, checkReservations, checkStock } from "./stock.ts";
 
 /** Everything that must be true of a shop at rest, of what its clients have seen and what stands in its books. */
 export function checkAll(books: Books, operations: readonly Operation[], opening: Opening): Finding[] {
@@ -19,6 +19,7 @@ export function checkAll(books: Books, operations: readonly Operation[], opening
     ...checkMoney(books),
     ...checkPayments(books),
     ...checkStock(books, opening),
+    ...checkHeld(books),
     ...checkReservations(books),
     ...checkFolds(books),
     ...checkOrderOutbox(books, books.outbox, (orderId) => !opening.orders.has(orderId)),
