@@ -18,7 +18,7 @@ export interface StoredAnswer {
   readonly answer: Uint8Array;
 }
 
-/** Keys with the requests that they stand for and the answers. */
+/** Keys with the requests that they stand for and the answers. A use case that keeps its keys itself uses it; others use `createIdempotency`. */
 export interface IdempotencyStore {
   /**
    * Takes a key, in the transaction of the effect, as its first statement: another transaction with the same key waits here until this one has

@@ -7,7 +7,7 @@ import { rpcError } from "../contract/errors.ts";
 import type { StatementHook } from "../contract/statement-hook.ts";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { createIdempotency, type IdempotencyOptions, type KeyedMethod } from "./idempotency.ts";
-import { idempotencyMigrations } from "./idempotency-store.ts";
+import { createIdempotencyStore, idempotencyMigrations } from "./idempotency-store.ts";
 import { migrate } from "./migrate.ts";
 import { eventually, startTestDatabase } from "./testing.ts";
 
@@ -155,7 +155,7 @@ test("who asks by the key after a lost COMMIT waits until it is decided", async 
   );
   await taken.promise;
   const use = { caller: "usr_1", method: "weft.echo.v1.EchoService/Echo", key: "k" };
-  const asked = service.keys.findDecided(use);
+  const asked = createIdempotencyStore(at.database, Date.now).findDecided(use);
   await eventually(isAsking);
   held.resolve();
   const answer = create(EchoResponseSchema, { text: String(await first) });

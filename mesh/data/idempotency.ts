@@ -13,7 +13,7 @@ import { type Clock, systemClock } from "../contract/clock.ts";
 import { errorReason } from "../contract/errors.ts";
 import { idempotencyKeyReused, redactedFields, requestHash } from "../contract/idempotency-key.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { createIdempotencyStore, type KeyUse, type StoredAnswer } from "./idempotency-store.ts";
+import { createIdempotencyStore, type StoredAnswer } from "./idempotency-store.ts";
 import type { Database, Transaction } from "./queryable.ts";
 import { createTurns } from "./turns.ts";
 
@@ -57,12 +57,7 @@ export interface Idempotency extends AsyncDisposable {
     method: DescMethodUnary<I, O>,
     how: KeyedMethod<I, O, T>,
   ): (request: MessageShape<I>) => Transact<T>;
-  /** For a use case that keeps its keys itself: takes a key for a request, with what its answer can be made from. False if it is taken. */
-  take(tx: Transaction, use: KeyUse, requestHash: string, answer: Uint8Array): Promise<boolean>;
-  find(use: KeyUse): Promise<StoredAnswer | undefined>;
-  /** The same after a COMMIT whose reply was lost: waits until it is decided. */
-  findDecided(use: KeyUse): Promise<StoredAnswer | undefined>;
-  /** Removes what is older than retentionMs. Done once a minute by itself. */
+  /** Removes what is older than retentionMs. Done at the start and once a minute by itself. */
   purge(): Promise<void>;
 }
 
@@ -125,9 +120,6 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
           });
       };
     },
-    take: store.take,
-    find: store.find,
-    findDecided: store.findDecided,
     purge,
     [Symbol.asyncDispose]: stopPurging,
   };
@@ -171,14 +163,16 @@ export function isCommitUnknown(error: unknown): boolean {
   return error instanceof ConnectError && errorReason(error) === "COMMIT_OUTCOME_UNKNOWN";
 }
 
-/** Runs work now and then, one at a time; returns how to stop, which waits for the one under way. */
+/** Runs work now and again, one at a time; returns how to stop, which waits for the one under way. */
 function every(intervalMs: number, work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
+  const run = () => {
     running ??= work().finally(() => {
       running = undefined;
     });
-  }, intervalMs);
+  };
+  run();
+  const timer = setInterval(run, intervalMs);
   return async () => {
     clearInterval(timer);
     await running;

@@ -19,7 +19,13 @@ export {
   type KeyedMethod,
   type Transact,
 } from "./idempotency.ts";
-export { idempotencyMigrations, type KeyUse, type StoredAnswer } from "./idempotency-store.ts";
+export {
+  createIdempotencyStore,
+  type IdempotencyStore,
+  idempotencyMigrations,
+  type KeyUse,
+  type StoredAnswer,
+} from "./idempotency-store.ts";
 export { type InsertTarget, insertRows } from "./insert-rows.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export type {

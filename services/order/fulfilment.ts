@@ -1,10 +1,11 @@
+import type { Transact } from "@weft/mesh/data";
 import { decide, type Order, type OrderState } from "./domain.ts";
 import { type OrderUnit, orderNotFound } from "./usecases.ts";
 
 export interface FulfilmentDeps {
   readonly orders: {
-    /** Runs work in one transaction. */
-    change<T>(work: (unit: OrderUnit) => Promise<T>): Promise<T>;
+    /** Runs work in one transaction: `transact`'s if that is given, which runs it once for each idempotency key. */
+    change(work: (unit: OrderUnit) => Promise<Order>, transact?: Transact<Order>): Promise<Order>;
   };
   /** Makes what the change left to do begin at once. */
   readonly wakeSagas: () => void;
@@ -19,13 +20,14 @@ export interface FulfilmentDeps {
 export async function cancelOrder(
   deps: FulfilmentDeps,
   input: { readonly orderId: string; readonly userId: string },
+  transact?: Transact<Order>,
 ): Promise<Order> {
   const cancelled = await deps.orders.change(async (unit) => {
     const order = await unit.load(input.orderId);
     if (order === undefined || order.userId !== input.userId) throw orderNotFound(input.orderId);
     if (order.state === "CANCELLED") return order;
     return await unit.append(order, decide(order, { type: "customerCancelled" }));
-  });
+  }, transact);
   deps.wakeSagas();
   return cancelled;
 }
@@ -38,6 +40,7 @@ export async function cancelOrder(
 export async function shipOrder(
   deps: FulfilmentDeps,
   input: { readonly orderId: string; readonly trackingNumber: string },
+  transact?: Transact<Order>,
 ): Promise<Order> {
   const { orderId, trackingNumber } = input;
   return await deps.orders.change(async (unit) => {
@@ -45,17 +48,17 @@ export async function shipOrder(
     if (order === undefined) throw orderNotFound(orderId);
     if (order.trackingNumber !== "" && order.trackingNumber === trackingNumber) return order;
     return await unit.append(order, decide(order, { type: "shipped", trackingNumber }));
-  });
+  }, transact);
 }
 
 /** The parcel has arrived. Again is answered as before. @throws ConnectError NOT_FOUND; FAILED_PRECONDITION if it is not SHIPPED */
-export async function deliverOrder(deps: FulfilmentDeps, orderId: string): Promise<Order> {
+export async function deliverOrder(deps: FulfilmentDeps, orderId: string, transact?: Transact<Order>): Promise<Order> {
   return await deps.orders.change(async (unit) => {
     const order = await unit.load(orderId);
     if (order === undefined) throw orderNotFound(orderId);
     if (order.state === "DELIVERED") return order;
     return await unit.append(order, decide(order, { type: "delivered" }));
-  });
+  }, transact);
 }
 
 /** A place in the list of the orders in a state: after this one. */

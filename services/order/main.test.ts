@@ -207,7 +207,7 @@ describe("PlaceOrder", () => {
     };
     const idempotencyKey = newKey();
     expect((await failure(place({ idempotencyKey }, { signal: caller.signal }))).code).toBe(Code.Canceled);
-    const sql = "SELECT 1 FROM idempotency_keys WHERE idempotency_key = ?";
+    const sql = "SELECT 1 FROM weft_idempotency WHERE idempotency_key = ?";
     expect(await database.query("test.keys", sql, [idempotencyKey])).toEqual([]);
   });
 

@@ -7,6 +7,8 @@ import {
   createAudit,
   createDatabase,
   createDueRowsWorker,
+  createIdempotency,
+  idempotencyMigrations,
   migrate,
   newId,
 } from "@weft/mesh/data";
@@ -41,10 +43,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
+  await migrate({ database, component: "weft_idempotency", directory: idempotencyMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
   const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+  const idempotency = resources.use(createIdempotency({ database, telemetry, clock }));
 
   const changes = createOrderChanges({
     readVersions: (orderIds) => readVersions(database, orderIds),
@@ -84,7 +88,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     rebuildHistory: () => rebuildHistory(database),
   };
   const routes = orderRoutes({
-    ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause },
+    ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause, idempotency },
     ...operations,
   });
   resources.use(

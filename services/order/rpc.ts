@@ -1,12 +1,13 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { currentCall, requireEndUser } from "@weft/mesh/context";
 import { rpcError } from "@weft/mesh/contract";
-import { decodePageToken, encodePageToken } from "@weft/mesh/data";
+import { decodePageToken, encodePageToken, type Idempotency } from "@weft/mesh/data";
 import type { Audited } from "@weft/mesh/telemetry";
 import {
-  type OrderSchema,
+  type Order as OrderMessage,
+  OrderSchema,
   OrderService,
   OrderState,
   type OrderSummarySchema,
@@ -22,6 +23,7 @@ import {
   shipOrder,
 } from "./fulfilment.ts";
 import { type HistoryDeps, listOrders, type OrderSummary } from "./history.ts";
+import { fromMessage, toMessage } from "./messages.ts";
 import { getOrder, type PlaceOrderDeps, placeOrder, watchOrder } from "./usecases.ts";
 
 /** What operators do to a running service. */
@@ -37,10 +39,27 @@ interface Rebuilt {
   readonly removed: number;
 }
 
+/** How calls with an idempotency key are remembered. */
+export interface KeyDeps {
+  readonly idempotency: Pick<Idempotency, "method">;
+}
+
+/** What is kept of a change: the order as it was answered. */
+const answeredOrder = {
+  toAnswer: (order: Order) => ({ order: toMessage(order) }),
+  fromAnswer: ({ order }: { readonly order?: OrderMessage | undefined }) => fromMessage(order ?? create(OrderSchema)),
+};
+
 /** OrderService over the use cases. */
 export function orderRoutes(
-  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps & OperatorDeps,
+  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps & OperatorDeps & KeyDeps,
 ): (router: ConnectRouter) => void {
+  const { cancelOrder: cancelling, shipOrder: shipping, deliverOrder: delivering } = OrderService.method;
+  const keyed = {
+    cancel: deps.idempotency.method(cancelling, answeredOrder),
+    ship: deps.idempotency.method(shipping, answeredOrder),
+    deliver: deps.idempotency.method(delivering, answeredOrder),
+  };
   const service: ServiceImpl<typeof OrderService> = {
     async placeOrder({ idempotencyKey, lines, paymentMethod }) {
       const { userId } = requireEndUser();
@@ -56,17 +75,19 @@ export function orderRoutes(
       for await (const order of watchOrder(deps, { orderId, userId })) yield { order: toMessage(order) };
     },
 
-    async cancelOrder({ orderId }) {
+    async cancelOrder(request) {
       const { userId } = requireEndUser();
-      return { order: toMessage(await cancelOrder(deps, { orderId, userId })) };
+      const { orderId } = request;
+      return { order: toMessage(await cancelOrder(deps, { orderId, userId }, keyed.cancel(request))) };
     },
 
-    async shipOrder({ orderId, trackingNumber }) {
-      return { order: toMessage(await shipOrder(deps, { orderId, trackingNumber })) };
+    async shipOrder(request) {
+      const { orderId, trackingNumber } = request;
+      return { order: toMessage(await shipOrder(deps, { orderId, trackingNumber }, keyed.ship(request))) };
     },
 
-    async deliverOrder({ orderId }) {
-      return { order: toMessage(await deliverOrder(deps, orderId)) };
+    async deliverOrder(request) {
+      return { order: toMessage(await deliverOrder(deps, request.orderId, keyed.deliver(request))) };
     },
 
     async listOrdersInState({ state, newestFirst, pageSize, pageToken }) {
@@ -101,25 +122,6 @@ export function orderRoutes(
     },
   };
   return (router) => router.service(OrderService, service);
-}
-
-/** An order as the contract has it. */
-export function toMessage(order: Order): MessageInitShape<typeof OrderSchema> {
-  return {
-    orderId: order.orderId,
-    userId: order.userId,
-    state: OrderState[order.state],
-    lines: [...order.lines],
-    total: order.total,
-    cancelReason: order.cancelReason,
-    paymentInstructions: order.paymentInstructions,
-    trackingNumber: order.trackingNumber,
-    history: order.history.map(({ state, enteredAt }) => ({
-      state: OrderState[state],
-      enteredAt: timestampFromDate(enteredAt),
-    })),
-    version: BigInt(order.version),
-  };
 }
 
 function toSummary(order: OrderSummary): MessageInitShape<typeof OrderSummarySchema> {

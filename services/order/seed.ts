@@ -3,14 +3,11 @@ import type { Order, OrderState } from "./domain.ts";
 import { projectOrders } from "./projection.ts";
 import { orderColumns, orderValues } from "./rows.ts";
 import { encodeEvent, type StoredEvent } from "./store.ts";
-import { hashRequest } from "./usecases.ts";
 
 /** An order that was placed long ago. */
 export interface OrderSeed {
   readonly order: Order;
   readonly events: readonly StoredEvent[];
-  readonly idempotencyKey: string;
-  readonly paymentMethod: string;
 }
 
 /** In these neither a saga nor payment has anything to do. */
@@ -57,18 +54,6 @@ export async function seedOrders(database: Database, seeds: readonly OrderSeed[]
       "order.seedSagas",
       { table: "sagas", columns: ["order_id", "attempts"] },
       orders.map(({ orderId }) => [orderId, 0]),
-    );
-    await insertRows(
-      tx,
-      "order.seedKeys",
-      {
-        table: "idempotency_keys",
-        columns: ["user_id", "idempotency_key", "request_hash", "order_id", "created_at"],
-      },
-      seeds.map(({ order, idempotencyKey, paymentMethod }) => [
-        ...[order.userId, idempotencyKey, hashRequest({ lines: order.lines, paymentMethod }), order.orderId],
-        order.history[0]?.enteredAt ?? null,
-      ]),
     );
     await projectOrders(tx, orders);
   });

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { type Clock, rpcError, systemClock } from "@weft/mesh/contract";
-import { createDatabase, type Database, migrate, newId, type RowLease } from "@weft/mesh/data";
+import { createDatabase, type Database, idempotencyMigrations, migrate, newId, type RowLease } from "@weft/mesh/data";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
@@ -25,8 +25,9 @@ const changed: [orderId: string, version: number][] = [];
 beforeAll(async () => {
   const schema = resources.use(await testDatabase("order"));
   database = resources.use(createDatabase({ url: schema.url, telemetry }));
-  const directory = new URL("./migrations/", import.meta.url);
-  await migrate({ database, component: "order", directory, logger: telemetry.logger });
+  const { logger } = telemetry;
+  await migrate({ database, component: "weft_idempotency", directory: idempotencyMigrations, logger });
+  await migrate({ database, component: "order", directory: new URL("./migrations/", import.meta.url), logger });
   store = createOrderStore({
     database,
     clock,

@@ -1,7 +1,17 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { type Clock, errorReason, rpcError } from "@weft/mesh/contract";
-import { bucketOf, type Database, isDuplicateKey, type Queryable, type Transaction } from "@weft/mesh/data";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { type Clock, rpcError } from "@weft/mesh/contract";
+import {
+  bucketOf,
+  createIdempotencyStore,
+  type Database,
+  isCommitUnknown,
+  isDuplicateKey,
+  type KeyUse,
+  type Queryable,
+  type StoredAnswer,
+  type Transaction,
+} from "@weft/mesh/data";
 import {
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
@@ -52,30 +62,23 @@ const schemas = new Map<string, DescMessage>(
 
 export function createOrderStore(deps: OrderStoreDeps): OrderStore {
   const { database } = deps;
-  const findKey = async (userId: string, idempotencyKey: string): Promise<KnownKey | undefined> => {
-    const sql =
-      "SELECT order_id AS orderId, request_hash AS requestHash FROM idempotency_keys WHERE user_id = ? AND idempotency_key = ?";
-    const [known] = await database.query<KnownKey>("order.findKey", sql, [userId, idempotencyKey]);
-    return known;
-  };
+  const keys = createIdempotencyStore(database, deps.clock.now);
   return {
-    findKey,
+    findKey: async (userId, idempotencyKey) => toKnownKey(await keys.find(placeOrderKey(userId, idempotencyKey))),
     get: (orderId) => readOrder(database, orderId, ""),
     unit: (tx) => unitOf(deps, tx),
-    change: (work) => database.transaction("order.change", (tx) => work(unitOf(deps, tx))),
+    change: (work, transact = database.transaction) => transact("order.change", (tx) => work(unitOf(deps, tx))),
     append: (order, event) => database.transaction("order.append", (tx) => append(deps, tx, order, event)),
 
     async place(event, placing) {
       const { orderId, userId } = event;
       const { idempotencyKey, requestHash, paymentMethod, lease } = placing;
-      try {
-        await database.transaction("order.place", async (tx) => {
+      const key = placeOrderKey(userId, idempotencyKey);
+      let unknown: unknown;
+      const placed = await database
+        .transaction("order.place", async (tx) => {
           // First, so that a second placing with this key waits here until the first has ended.
-          await tx.execute(
-            "order.insertKey",
-            "INSERT INTO idempotency_keys (user_id, idempotency_key, request_hash, order_id, created_at) VALUES (?, ?, ?, ?, ?)",
-            [userId, idempotencyKey, requestHash, orderId, new Date(deps.clock.now())],
-          );
+          if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) return false;
           await tx.execute(
             "order.insertSaga",
             `INSERT INTO sagas (order_id, payment_method, next_attempt_at, lease_owner, lease_until, attempts, traceparent)
@@ -83,14 +86,17 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
             [orderId, paymentMethod, lease.dueAt, lease.owner, lease.until, lease.traceparent],
           );
           await appendEvent(deps, tx, undefined, event);
+          return true;
+        })
+        .catch((error: unknown) => {
+          if (!isCommitUnknown(error)) throw error;
+          unknown = error;
+          return false;
         });
-        return { orderId, requestHash };
-      } catch (error) {
-        const taken = isDuplicateKey(error, "PRIMARY") || isCommitUnknown(error);
-        const known = taken ? await findKey(userId, idempotencyKey) : undefined;
-        if (known === undefined) throw error;
-        return known;
-      }
+      if (placed) return { orderId, requestHash };
+      const known = toKnownKey(await keys.findDecided(key));
+      if (known === undefined) throw unknown;
+      return known;
     },
 
     async paymentMethod(orderId) {
@@ -109,6 +115,15 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
 
     events: async (orderId) => (await readEvents(database, [orderId])).get(orderId) ?? [],
   };
+}
+
+/** Under a key of PlaceOrder lies the order's id: its answer is that order, as it is when it is asked for again. */
+function placeOrderKey(userId: string, key: string): KeyUse {
+  return { caller: userId, method: "shop.order.v1.OrderService/PlaceOrder", key };
+}
+
+function toKnownKey(stored: StoredAnswer | undefined): KnownKey | undefined {
+  return stored && { orderId: Buffer.from(stored.answer).toString(), requestHash: stored.requestHash };
 }
 
 /** What happened to an order, as it is stored. */
@@ -232,8 +247,4 @@ function schemaOf(type: string): DescMessage {
 function orderChanged(orderId: string, cause?: unknown): ConnectError {
   const message = `order ${orderId} was changed by somebody else meanwhile`;
   return rpcError(Code.Aborted, message, { reason: "ORDER_CHANGED", cause });
-}
-
-function isCommitUnknown(error: unknown): boolean {
-  return error instanceof ConnectError && errorReason(error) === "COMMIT_OUTCOME_UNKNOWN";
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { currentCall, currentSignal } from "@weft/mesh/context";
-import { type Clock, rpcError } from "@weft/mesh/contract";
+import { type Clock, idempotencyKeyReused, rpcError } from "@weft/mesh/contract";
 import type { DueRowsWorker, RowLease } from "@weft/mesh/data";
 import type { OrderPlaced } from "../../gen/shop/order/v1/events_pb.ts";
 import type { OrderChanges, OrderSubscription } from "./changes.ts";
@@ -195,10 +195,7 @@ function firstOf(work: Promise<void>, timeoutMs: number, signal: AbortSignal | u
 
 function sameRequest(known: KnownKey, requestHash: string): string {
   if (known.requestHash === requestHash) return known.orderId;
-  throw rpcError(Code.AlreadyExists, "idempotency_key was used for another request: choose a new one for a new order", {
-    reason: "IDEMPOTENCY_KEY_REUSED",
-    violations: [{ field: "idempotency_key", description: "stands for an order with other lines or payment method" }],
-  });
+  throw idempotencyKeyReused("idempotency_key");
 }
 
 /** SHA-256 of what the request asks for, in hex. The order of the lines does not matter. */

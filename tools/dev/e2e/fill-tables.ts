@@ -20,6 +20,12 @@ export async function fillTables(server: Connection): Promise<void> {
      SELECT 'fill', 'fill', NOW(3) - INTERVAL seq MINUTE, 'fill', seq, FALSE, 'fill', 'done', FALSE, '' FROM ${numbers}`,
   ]);
   statements.push(
+    ...["user", "catalog", "order"].map(
+      (
+        service,
+      ) => `INSERT INTO shop_${service}.weft_idempotency (caller, method, idempotency_key, request_hash, answer, created_at)
+       SELECT CONCAT('usr_', seq MOD 200), 'fill', CONCAT('fill-', seq), '', '', NOW(3) - INTERVAL seq MINUTE FROM ${numbers}`,
+    ),
     `INSERT INTO shop_notification.messages (message_id, event_id, user_id, channel, recipient, subject, body, state, created_at, sent_at, attempts)
      SELECT CONCAT('fill-', seq), CONCAT('fill-', seq), CONCAT('usr_', seq MOD 200), ELT(1 + seq MOD 3, 'EMAIL', 'SMS', 'PUSH'), 'fill', 'fill', 'fill',
        'SENT', NOW(3) - INTERVAL seq MINUTE, NOW(3) - INTERVAL seq MINUTE, 1 FROM ${numbers}`,

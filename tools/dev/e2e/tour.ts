@@ -77,13 +77,17 @@ async function order({ shop, operator }: Tour, visitor: Visitor): Promise<void> 
   const key = randomUUID();
   const first = await place(visitor, "tok_visa", key);
   await place(visitor, "tok_visa", key);
+  const another = randomUUID();
+  await Promise.all(Array.from({ length: 5 }, () => place(visitor, "tok_visa", another)));
   await paid(visitor, first);
   await asClerk(() => inside.shipOrder({ orderId: first, trackingNumber: "T-1" }));
   await asClerk(() => inside.deliverOrder({ orderId: first }));
   await place(visitor, "tok_declined");
   const second = await place(visitor);
   await paid(visitor, second);
-  await visitor.orders.cancelOrder({ orderId: second });
+  const withKey = { headers: { "idempotency-key": randomUUID() } };
+  await visitor.orders.cancelOrder({ orderId: second }, withKey);
+  await visitor.orders.cancelOrder({ orderId: second }, withKey);
   // The provider takes the request, and its answer is lost.
   await shop.fault({ kind: "lost_reply", operation: "authorize", count: 1 });
   await paid(visitor, await place(visitor));

@@ -60,7 +60,7 @@ const tables = {
   notification: ["contacts", "messages"],
   inventory: ["stock", "reservations", "reservation_lines", "known_orders"],
   payment: ["payments"],
-  order: ["order_events", "orders", "sagas", "idempotency_keys", "order_history"],
+  order: ["order_events", "orders", "sagas", "order_history"],
   analytics: ["facts"],
   recommendation: ["pairs", "views"],
 } as const;

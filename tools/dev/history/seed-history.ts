@@ -70,10 +70,7 @@ export async function seedHistory(places: HistoryPlaces, options: HistoryOptions
       fillLedger(places.provider, records),
     ),
   ]);
-  await seedOrders(
-    places.order,
-    history.orders.map((past, index) => ({ ...past, idempotencyKey: `history-${index}` })),
-  );
+  await seedOrders(places.order, history.orders);
   return "written";
 }
 

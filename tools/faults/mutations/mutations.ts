@@ -43,8 +43,8 @@ export const mutations: readonly Mutation[] = [
         },
         {
           module: "services/order/store.ts",
-          find: "[userId, idempotencyKey, requestHash, orderId, new Date(deps.clock.now())],",
-          replace: "[userId, `${orderId}/${idempotencyKey}`, requestHash, orderId, new Date(deps.clock.now())],",
+          find: "if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) return false;",
+          replace: "void key;",
         },
       ],
     },

@@ -80,7 +80,8 @@ async function change(
 ): Promise<Answer | undefined> {
   const [known] = await checkout.rows<{ order_id: string }>(
     "order",
-    "SELECT order_id FROM idempotency_keys WHERE user_id = ? AND idempotency_key = ?",
+    `SELECT CONVERT(answer USING ascii) AS order_id FROM weft_idempotency
+     WHERE caller = ? AND method = 'shop.order.v1.OrderService/PlaceOrder' AND idempotency_key = ?`,
     [userId, keyOf(command.order)],
   );
   if (known === undefined) return undefined;
