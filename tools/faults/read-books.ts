@@ -83,7 +83,11 @@ export async function readOrderBooks(truth: Rows): Promise<OrderBooks> {
     order_id: string;
   }
   const history = await truth.rows<History>("order", "SELECT * FROM order_history");
-  const keys = await truth.rows<Key>("order", "SELECT user_id, idempotency_key, order_id FROM idempotency_keys");
+  const keys = await truth.rows<Key>(
+    "order",
+    `SELECT caller AS user_id, CONVERT(idempotency_key USING utf8mb4) AS idempotency_key, CONVERT(answer USING ascii) AS order_id
+     FROM weft_idempotency WHERE method = 'shop.order.v1.OrderService/PlaceOrder'`,
+  );
   const sagas = await truth.rows<{ order_id: string }>("order", "SELECT order_id FROM sagas");
   return {
     orders: await readOrders(truth),
