@@ -1,5 +1,6 @@
 export { type Clock, type Random, systemClock } from "./clock.ts";
 export { errorReason, meaningOf, type RpcErrorInfo, retryDelayMs, rpcError, toDuration } from "./errors.ts";
+export type { EventOperations, ReplayProgress } from "./event-operations.ts";
 export { idempotencyKeyReused, requestHash } from "./idempotency-key.ts";
 export { ContractError, contractProblems, type MethodPolicy, type RetryPolicy, readPolicies } from "./policy.ts";
 export {

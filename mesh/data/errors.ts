@@ -84,6 +84,11 @@ export function isDuplicateKey(error: unknown, indexName?: string): boolean {
   return indexName === undefined || /for key '(?:[^'.]*\.)?([^']*)'$/.exec(error.message)?.[1] === indexName;
 }
 
+/** Whether a statement failed because there is no such table. */
+export function isNoSuchTable(error: unknown): boolean {
+  return (error as DriverError | undefined)?.errno === 1146;
+}
+
 /** What `error.type` is in spans and metrics: few values, never a message. */
 export function errorType(error: unknown): string {
   if (error instanceof ConnectError) return Code[error.code];

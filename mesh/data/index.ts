@@ -9,7 +9,7 @@ export {
   type DueRowsWorker,
   type RowLease,
 } from "./due-rows.ts";
-export { isDatabaseUnavailable, isDuplicateKey } from "./errors.ts";
+export { isDatabaseUnavailable, isDuplicateKey, isNoSuchTable } from "./errors.ts";
 export { bucketCount, bucketFor, bucketOf, newId, newUlid } from "./id.ts";
 export {
   createIdempotency,

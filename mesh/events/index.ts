@@ -12,6 +12,10 @@ export {
   type RepeatableHandler,
 } from "./handler.ts";
 export { eventMigrations } from "./migrations.ts";
+export { createEventOperations, type EventOperationsOptions } from "./operations.ts";
 export { createOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
+export type { Projection, ProjectionCopy, ProjectionTable, RebuildableProjection } from "./projection.ts";
 export { type RepeatableConsumerOptions, startRepeatableConsumer } from "./repeatable-consumer.ts";
+export { ensureFilled, replayProjection } from "./replay.ts";
 export { defaultDeadLetterStream, defaultEventStream, type EventStream } from "./streams.ts";
+export type { EventTable, StoredEventRow } from "./verify.ts";

@@ -32,6 +32,8 @@ export interface Outbox extends AsyncDisposable {
     message: MessageInitShape<Desc>,
     options?: { readonly version?: bigint },
   ): Promise<string>;
+  /** There is something to publish that no commit here has told of. */
+  wake(): void;
 }
 
 const weekMs = 7 * 86_400_000;
@@ -53,6 +55,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       tx.afterCommit(relay.wake);
       return eventId;
     },
+    wake: relay.wake,
     async [Symbol.asyncDispose]() {
       stopMeasuring();
       await relay[Symbol.asyncDispose]();

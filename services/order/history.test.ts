@@ -17,15 +17,14 @@ function shop(caughtUpAfter: number, count = 3) {
         itemCount: 1,
         placedAt: new Date(0),
       }));
-  const from = (where: string) => async (query: HistoryQuery) => {
+  const from = (where: string, query: HistoryQuery) => {
     read.push(where);
     return page(query);
   };
   const deps: HistoryDeps = {
     history: {
-      hasCaughtUp: async () => looks++ >= caughtUpAfter,
-      fromReadModel: from("read model"),
-      fromOrders: from("truth"),
+      fromReadModel: async (query) => (looks++ >= caughtUpAfter ? from("read model", query) : undefined),
+      fromOrders: async (query) => from("truth", query),
     },
     clock: { now: () => nowMs, monotonic: () => nowMs },
     pause: async (ms) => {

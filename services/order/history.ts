@@ -21,10 +21,8 @@ export interface HistoryQuery {
 
 export interface HistoryDeps {
   readonly history: {
-    /** Whether the read model has seen the last version of every order of the customer's. */
-    hasCaughtUp(userId: string): Promise<boolean>;
-    /** From the read model, newest first. */
-    fromReadModel(query: HistoryQuery): Promise<OrderSummary[]>;
+    /** From the read model, newest first; undefined if that has not seen the last version of every order of the customer's. */
+    fromReadModel(query: HistoryQuery): Promise<OrderSummary[] | undefined>;
     /** From the truth, newest first. */
     fromOrders(query: HistoryQuery): Promise<OrderSummary[]>;
   };
@@ -50,8 +48,7 @@ export async function listOrders(
   const size = input.pageSize || pageSizeDefault;
   // One more than asked for tells whether there is a page after this one.
   const query = { userId, before, limit: size + 1 };
-  const isFresh = await waitUntilCaughtUp(deps, userId);
-  const found = isFresh ? await deps.history.fromReadModel(query) : await deps.history.fromOrders(query);
+  const found = (await fromReadModelInTime(deps, query)) ?? (await deps.history.fromOrders(query));
   const orders = found.slice(0, size);
   return { orders, next: found.length > size ? orders.at(-1)?.orderId : undefined };
 }
@@ -63,11 +60,14 @@ export function summaryOf(order: Order): OrderSummary {
   return { orderId, state, total, itemCount, placedAt: history[0]?.enteredAt ?? new Date(0) };
 }
 
-async function waitUntilCaughtUp({ history, clock, pause }: HistoryDeps, userId: string): Promise<boolean> {
+async function fromReadModelInTime(
+  { history, clock, pause }: HistoryDeps,
+  query: HistoryQuery,
+): Promise<OrderSummary[] | undefined> {
   const untilMs = clock.monotonic() + watermark.waitMaxMs;
   for (;;) {
-    if (await history.hasCaughtUp(userId)) return true;
-    if (clock.monotonic() >= untilMs) return false;
+    const found = await history.fromReadModel(query);
+    if (found !== undefined || clock.monotonic() >= untilMs) return found;
     await pause(watermark.lookIntervalMs);
   }
 }

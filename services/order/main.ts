@@ -12,7 +12,15 @@ import {
   migrate,
   newId,
 } from "@weft/mesh/data";
-import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import {
+  createBroker,
+  createEventOperations,
+  createOutbox,
+  ensureFilled,
+  eventMigrations,
+  replayProjection,
+  startConsumer,
+} from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -20,10 +28,11 @@ import { file_shop_order_v1_events } from "../../gen/shop/order/v1/events_pb.ts"
 import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { orderEventTable } from "./event-pages.ts";
 import { createPublish, historyHandlers, orderHandlers } from "./events.ts";
 import { createFulfilmentStore } from "./fulfilment-store.ts";
+import { historyProjection } from "./history-projection.ts";
 import { createHistoryStore } from "./history-store.ts";
-import { fillHistory, rebuildHistory } from "./projection.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
 import { createOrderStore, readVersions } from "./store.ts";
@@ -73,7 +82,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       run: ({ key, attempts }) => runSaga(saga, { orderId: key, attempts }),
     }),
   );
-  await fillHistory(database);
+  await ensureFilled({ database, clock }, historyProjection, service);
   const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
   resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
 
@@ -85,8 +94,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const operations = {
     requireOperator: createOperatorCheck(config.mesh.credentials.trustDomain),
     audited: audit.audited,
-    rebuildHistory: () => rebuildHistory(database),
+    rebuildHistory: () => replayProjection({ database, clock }, historyProjection, "RebuildHistory", () => {}),
   };
+  const events = createEventOperations({
+    ...{ database, outbox, projections: [historyProjection] },
+    ...{ tables: [orderEventTable], files: [file_shop_order_v1_events] },
+  });
   const routes = orderRoutes({
     ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause, idempotency },
     ...operations,
@@ -100,7 +113,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
-      operations: { audit },
+      operations: { audit, events },
     }),
   );
   return resources.move();

@@ -35,7 +35,8 @@ export interface OperatorDeps {
 }
 
 interface Rebuilt {
-  readonly orders: number;
+  /** Orders that the history has been told of anew. */
+  readonly rows: number;
   readonly removed: number;
 }
 
@@ -114,11 +115,11 @@ export function orderRoutes(
 
     async rebuildHistory() {
       deps.requireOperator();
-      const outcome = ({ orders, removed }: Rebuilt) => `${orders} orders, ${removed} removed`;
-      const { orders, removed } = await deps.audited("RebuildHistory", "order_history", deps.rebuildHistory, {
+      const outcome = ({ rows, removed }: Rebuilt) => `${rows} orders, ${removed} removed`;
+      const { rows, removed } = await deps.audited("RebuildHistory", "order_history", deps.rebuildHistory, {
         outcome,
       });
-      return { orders: BigInt(orders), removed: BigInt(removed) };
+      return { orders: BigInt(rows), removed: BigInt(removed) };
     },
   };
   return (router) => router.service(OrderService, service);

@@ -132,6 +132,14 @@ export interface StoredEvent {
   readonly occurredAt: Date;
 }
 
+/** A row of `order_events` as the driver reads it. */
+export interface EventRow {
+  readonly order_id: string;
+  readonly type: string;
+  readonly payload: Uint8Array;
+  readonly occurred_at: Date;
+}
+
 /** Events of those of the orders that exist, each order's oldest first. */
 export async function readEvents(
   from: Queryable,
@@ -139,18 +147,12 @@ export async function readEvents(
 ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
   const found = new Map<string, StoredEvent[]>();
   if (orderIds.length === 0) return found;
-  interface Row {
-    order_id: string;
-    type: string;
-    payload: Uint8Array;
-    occurred_at: Date;
-  }
   const sql = `SELECT order_id, type, payload, occurred_at FROM order_events
     WHERE order_id IN (${orderIds.map(() => "?").join(", ")}) ORDER BY order_id, version`;
-  for (const row of await from.query<Row>("order.selectEvents", sql, orderIds)) {
+  for (const row of await from.query<EventRow>("order.selectEvents", sql, orderIds)) {
     const events = found.get(row.order_id) ?? [];
     found.set(row.order_id, events);
-    events.push({ event: decode(row.type, row.payload), occurredAt: row.occurred_at });
+    events.push(toStoredEvent(row));
   }
   return found;
 }
@@ -234,8 +236,10 @@ export function encodeEvent(event: OrderEvent): Uint8Array {
   return toBinary(schemaOf(event.$typeName), event);
 }
 
-function decode(type: string, payload: Uint8Array): OrderEvent {
-  return fromBinary(schemaOf(type), payload) as MessageShape<DescMessage> as OrderEvent;
+/** An event as its row keeps it. @throws ConnectError DATA_LOSS if it is of a type that nobody knows */
+export function toStoredEvent(row: EventRow): StoredEvent {
+  const event = fromBinary(schemaOf(row.type), row.payload) as MessageShape<DescMessage> as OrderEvent;
+  return { event, occurredAt: row.occurred_at };
 }
 
 function schemaOf(type: string): DescMessage {

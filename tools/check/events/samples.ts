@@ -8,14 +8,13 @@ import {
   fromJson,
   type JsonObject,
   type JsonValue,
-  type Message,
   type MessageShape,
   type Registry,
   ScalarType,
   toBinary,
   toJson,
 } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
+import { unknownFields } from "../../../mesh/contract/unknown-fields.ts";
 
 /** An event as it lies in a table, and what it means. */
 export interface Sample {
@@ -59,23 +58,6 @@ export function sampleProblem(event: DescMessage, registry: Registry, { base64, 
   if (unknown.length > 0) return `has what nobody reads any more: ${unknown.join(", ")}`;
   const now = toJson(event, decoded, { registry });
   return isDeepStrictEqual(now, json) ? undefined : `means ${JSON.stringify(now)}, and meant ${JSON.stringify(json)}`;
-}
-
-/** Fields that are in the bytes and not in the contract: "shop.type.v1.Money field 3". */
-function unknownFields(schema: DescMessage, message: Message): string[] {
-  const found = (message.$unknown ?? []).map(({ no }) => `${schema.typeName} field ${no}`);
-  const reflected = reflect(schema, message);
-  for (const field of reflected.sortedFields.filter((candidate) => reflected.isSet(candidate))) {
-    if (field.message === undefined) continue;
-    const inner = field.message;
-    const value: unknown = reflected.get(field);
-    const messages: readonly unknown[] =
-      field.fieldKind === "message"
-        ? [value]
-        : [...(value as Iterable<unknown>)].flatMap((one) => (Array.isArray(one) ? one[1] : one));
-    for (const one of messages) found.push(...unknownFields(inner, (one as { message: Message }).message));
-  }
-  return [...new Set(found)];
 }
 
 function encode(event: DescMessage, given: JsonObject): Sample {

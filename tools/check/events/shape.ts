@@ -12,13 +12,13 @@ export interface EventShape {
 }
 
 /**
- * The events of our contracts: every message with a (weft.v1.event) option, and in a file called events.proto every message that no
- * other one has a field of, since what is only stored has no option.
+ * The events of our contracts: every message with a (weft.v1.event) option, and in an events.proto without services every message that
+ * no other one has a field of, since what is only stored has no option.
  */
 export function findEvents(files: readonly DescFile[]): DescMessage[] {
   return files.flatMap((file) => {
     const parts = new Set(file.messages.flatMap(({ fields }) => fields.map((field) => field.message?.typeName)));
-    const ofEvents = /(^|\/)events$/.test(file.name);
+    const ofEvents = /(^|\/)events$/.test(file.name) && file.services.length === 0;
     return file.messages.filter(
       (message) => hasOption(message, eventOption) || (ofEvents && !parts.has(message.typeName)),
     );

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { systemClock } from "@weft/mesh/contract";
+import { createDatabase, type Database, migrate, newId } from "@weft/mesh/data";
+import { replayProjection } from "@weft/mesh/events";
+import { createTelemetry } from "@weft/mesh/telemetry";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
+import { testDatabase } from "../../tools/dev/testing/engines.ts";
+import { recordFigures } from "../../tools/dev/testing/figures.ts";
+import { apply, decide, type Finding, type Order, type OrderEvent } from "./domain.ts";
+import { historyProjection } from "./history-projection.ts";
+import { type OrderSeed, seedOrders } from "./seed.ts";
+import type { StoredEvent } from "./store.ts";
+
+const orderCount = 20_000;
+const customers = 2_000;
+const findings: readonly Finding[] = [
+  { type: "stockReserved" },
+  { type: "authorized" },
+  { type: "captured" },
+  { type: "shipped", trackingNumber: "DHL-1" },
+];
+const eventCount = orderCount * (1 + findings.length);
+
+const resources = new AsyncDisposableStack();
+let database: Database;
+
+beforeAll(async () => {
+  const schema = resources.use(await testDatabase("order_replay"));
+  const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+  database = resources.use(createDatabase({ url: schema.url, telemetry }));
+  const directory = new URL("./migrations/", import.meta.url);
+  await migrate({ database, component: "order", directory, logger: telemetry.logger });
+  const userIds = Array.from({ length: customers }, (_, index) =>
+    newId("usr", index % 1_024, { clock: systemClock, random: Math.random }),
+  );
+  for (let from = 0; from < orderCount; from += 500) {
+    const seeds = Array.from({ length: 500 }, (_, index) => seed(from + index, userIds));
+    await seedOrders(database, seeds);
+  }
+}, 120_000);
+afterAll(() => resources.disposeAsync());
+
+function seed(number: number, userIds: readonly string[]): OrderSeed {
+  const userId = userIds[number % userIds.length] ?? "";
+  const orderId = newId("ord", number % 1_024, { clock: systemClock, random: Math.random });
+  const lines = Array.from({ length: 1 + (number % 3) }, (_, line) => ({
+    sku: `W-${100_000 + number + line}`,
+    name: `A plain thing, number ${number + line}`,
+    quantity: 1 + (line % 2),
+    unitPrice: { currencyCode: "EUR", minorUnits: BigInt(100 + number) },
+  }));
+  const total = { currencyCode: "EUR", minorUnits: BigInt(1_000 + number) };
+  const events: StoredEvent[] = [];
+  let order: Order | undefined;
+  const add = (event: OrderEvent): Order => {
+    const occurredAt = new Date(Date.UTC(2026, 0, 1) + number * 1_000 + events.length);
+    events.push({ event, occurredAt });
+    return apply(order, event, occurredAt);
+  };
+  order = add(create(OrderPlacedSchema, { orderId, userId, lines, total }));
+  for (const finding of findings) order = add(decide(order, finding));
+  return { order, events, idempotencyKey: `key-${number}`, paymentMethod: "tok_visa" };
+}
+
+/** Of the whole history, in the order of its key. */
+async function checksum(): Promise<string> {
+  const rows = await database.query<object>("test.history", "SELECT * FROM order_history ORDER BY user_id, order_id");
+  return createHash("sha256").update(JSON.stringify(rows)).digest("hex");
+}
+
+describe("a history of 100,000 events", () => {
+  test("that somebody has dropped is the same when it is made anew", { timeout: 120_000 }, async () => {
+    const before = await checksum();
+    await database.session("test.drop", (session) => session.script("test.drop", "DROP TABLE order_history"));
+    const startedMs = performance.now();
+    const told: number[] = [];
+    const result = await replayProjection({ database, clock: systemClock }, historyProjection, "test", ({ done }) => {
+      told.push(done);
+    });
+    const tookMs = performance.now() - startedMs;
+    expect(result).toMatchObject({ phase: "done", done: eventCount, total: eventCount, rows: orderCount, removed: 0 });
+    expect(told.length).toBeGreaterThan(10);
+    expect(await checksum()).toBe(before);
+    await recordFigures("order-history-replay", [
+      {
+        events: eventCount,
+        orders: orderCount,
+        "read, folded, written": `${Math.round(result.eventsPerSecond)} events/s`,
+        "with catching up and swap": `${Math.round((eventCount * 1_000) / tookMs)} events/s`,
+        took: `${(tookMs / 1_000).toFixed(2)} s`,
+        checksum: before.slice(0, 16),
+      },
+    ]);
+  });
+});
