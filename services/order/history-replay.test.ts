@@ -61,7 +61,7 @@ function seed(number: number, userIds: readonly string[]): OrderSeed {
   };
   order = add(create(OrderPlacedSchema, { orderId, userId, lines, total }));
   for (const finding of findings) order = add(decide(order, finding));
-  return { order, events, idempotencyKey: `key-${number}`, paymentMethod: "tok_visa" };
+  return { order, events };
 }
 
 /** Of the whole history, in the order of its key. */
