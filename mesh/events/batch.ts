@@ -1,11 +1,11 @@
 import { SpanKind, trace } from "@opentelemetry/api";
 import { deadlineExceeded, runDetached } from "../context/call-context.ts";
 import { bounded } from "../data/bounded.ts";
-import { isDatabaseUnavailable } from "../data/errors.ts";
 import type { Database, Transaction } from "../data/queryable.ts";
 import type { BrokerSession } from "./broker.ts";
 import type { Delivery, Work } from "./delivery.ts";
 import type { EventHandler } from "./handler.ts";
+import { HandlerFailure, isHandlers } from "./handler-failure.ts";
 import type { InboxStore } from "./inbox-store.ts";
 import { createSettlement, type SettlementOptions } from "./settlement.ts";
 
@@ -22,8 +22,6 @@ export interface BatchDeps extends SettlementOptions {
  */
 export type HandleBatch = (session: BrokerSession, batch: readonly Delivery[]) => Promise<void>;
 
-/** The handler's own failure: counts against the event. Any other is the inbox's, and does not. */
-class HandlerFailure extends Error {}
 /** Some events of a batch are in the inbox already. */
 class RepeatedEvents extends Error {}
 
@@ -145,9 +143,4 @@ function runsOf(batch: readonly Work[]): Run[] {
     else runs.push([work]);
   }
   return runs;
-}
-
-/** A failure that counts against the event: the handler's, unless the database was only away under it. */
-function isHandlers(error: unknown): error is HandlerFailure {
-  return error instanceof HandlerFailure && !isDatabaseUnavailable(error);
 }

@@ -1,12 +1,15 @@
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import type { DeadLetters } from "../contract/dead-letters.ts";
 import type { Database } from "../data/queryable.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createHandleBatch } from "./batch.ts";
 import type { Broker } from "./broker.ts";
+import { createDeadLetters } from "./dead-letters.ts";
 import { startDurableConsumer } from "./durable-consumer.ts";
 import { bySubject, type EventHandler } from "./handler.ts";
 import { createInboxStore } from "./inbox-store.ts";
 import { createPurge } from "./purge.ts";
+import { createInboxRedrive } from "./redrive.ts";
 
 export interface ConsumerOptions {
   /** Names the durable consumer: all instances of a service share the work. */
@@ -27,22 +30,34 @@ export interface ConsumerOptions {
   readonly random?: Random;
 }
 
+/** A running consumer. Disposed of, it finishes what it has begun and gives the rest back. */
+export interface Consumer extends AsyncDisposable {
+  /** What it could not handle. */
+  readonly deadLetters: DeadLetters;
+}
+
 /** The inbox remembers this many times as long as the stream keeps an event, and so as one can be delivered. */
 const inboxRetentionFactor = 2;
 
-/** Handles a service's events in the background until disposed of; then it finishes what it has begun and gives the rest back. */
-export function startConsumer(options: ConsumerOptions): AsyncDisposable {
+/** Handles a service's events in the background until disposed of. */
+export function startConsumer(options: ConsumerOptions): Consumer {
   const { service, database, broker, telemetry, batchSize = 64, ackWaitMs = 10_000, clock = systemClock } = options;
   const { maxDeliveries = 10, handlerTimeoutMs = 10_000, random = Math.random } = options;
   const handlers = bySubject(options.handlers);
   const inbox = createInboxStore(database, service);
-  const purge = createPurge(clock, (count) => inbox.purge(broker.events.maxAgeMs * inboxRetentionFactor, count));
+  // As long as a letter, too: it may be redriven on its last day, a second time, after a crash before its removal.
+  const retentionMs = Math.max(broker.events.maxAgeMs * inboxRetentionFactor, broker.deadLetters.maxAgeMs);
+  const purge = createPurge(clock, (count) => inbox.purge(retentionMs, count));
   const handleBatch = createHandleBatch({
     consumer: service,
     deadLetterPrefix: broker.deadLetters.prefix,
     ...{ database, inbox, handlers, telemetry, clock, random, maxDeliveries, handlerTimeoutMs },
   });
-  return startDurableConsumer({
+  const deadLetters = createDeadLetters({
+    redrive: createInboxRedrive({ consumer: service, database, inbox, handlerTimeoutMs }),
+    ...{ service, broker, telemetry, handlers, handlerTimeoutMs },
+  });
+  const running = startDurableConsumer({
     ...{ service, broker, telemetry, batchSize, ackWaitMs, random },
     subjects: [...handlers.keys()],
     async handleBatch(session, batch) {
@@ -50,4 +65,11 @@ export function startConsumer(options: ConsumerOptions): AsyncDisposable {
       await purge();
     },
   });
+  return {
+    deadLetters,
+    async [Symbol.asyncDispose]() {
+      deadLetters[Symbol.dispose]();
+      await running[Symbol.asyncDispose]();
+    },
+  };
 }

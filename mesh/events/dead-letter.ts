@@ -41,7 +41,7 @@ function deadLetter(prefix: string, consumer: string, delivery: Delivery, cause:
     data: message.data,
     headers: {
       ...traceHeaders,
-      [deadLetterHeaders.cause]: headerText(cause),
+      [deadLetterHeaders.cause]: causeText(cause),
       [deadLetterHeaders.consumer]: consumer,
       [deadLetterHeaders.deliveries]: String(count),
       [deadLetterHeaders.stream]: stream,
@@ -51,7 +51,8 @@ function deadLetter(prefix: string, consumer: string, delivery: Delivery, cause:
   };
 }
 
-function headerText(cause: unknown): string {
+/** An error as one line. */
+export function causeText(cause: unknown): string {
   const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   // A line break would end the header.
   return text.replace(/[\p{Cc}]+/gu, " ").slice(0, causeLengthMax);

@@ -22,6 +22,7 @@ export interface EventKind {
   readonly subject: string;
   /** Full name of the message type. */
   readonly type: string;
+  readonly schema: DescMessage;
   /** @throws if the payload is no such message */
   decode(payload: Uint8Array): Message;
 }
@@ -101,5 +102,5 @@ export function bySubject<Kind extends EventKind>(handlers: readonly Kind[]): Re
 
 function kindOf(schema: DescMessage): EventKind {
   const { subject } = readEventPolicy(schema);
-  return { subject, type: schema.typeName, decode: (payload) => fromBinary(schema, payload) };
+  return { subject, type: schema.typeName, schema, decode: (payload) => fromBinary(schema, payload) };
 }

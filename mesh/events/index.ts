@@ -1,6 +1,6 @@
 export { type Broadcast, type BroadcastOptions, startBroadcast } from "./broadcast.ts";
 export { type Broker, type BrokerOptions, createBroker } from "./broker.ts";
-export { type ConsumerOptions, startConsumer } from "./consumer.ts";
+export { type Consumer, type ConsumerOptions, startConsumer } from "./consumer.ts";
 export { createDirectPublisher, type DirectPublisher, type DirectPublisherOptions } from "./direct-publisher.ts";
 export {
   type EventHandler,

@@ -4,8 +4,11 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { bounded } from "../data/bounded.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Broker } from "./broker.ts";
+import type { Consumer } from "./consumer.ts";
+import { createDeadLetters } from "./dead-letters.ts";
 import { startDurableConsumer } from "./durable-consumer.ts";
 import { bySubject, type RepeatableHandler } from "./handler.ts";
+import { createRepeatableRedrive } from "./redrive.ts";
 import { createSettlement } from "./settlement.ts";
 
 export interface RepeatableConsumerOptions {
@@ -31,7 +34,7 @@ export interface RepeatableConsumerOptions {
  * once, so its handler must not mind. None is lost while the service is away. A handler that throws UNAVAILABLE (what it writes to
  * is away) is asked again for as long as that takes; any other failure counts against the event, as with `startConsumer`.
  */
-export function startRepeatableConsumer(options: RepeatableConsumerOptions): AsyncDisposable {
+export function startRepeatableConsumer(options: RepeatableConsumerOptions): Consumer {
   const { service, broker, telemetry, batchSize = 64, ackWaitMs = 10_000, clock = systemClock } = options;
   const { maxDeliveries = 10, handlerTimeoutMs = 10_000, random = Math.random } = options;
   const handlers = bySubject(options.handlers);
@@ -41,7 +44,11 @@ export function startRepeatableConsumer(options: RepeatableConsumerOptions): Asy
     ...{ telemetry, clock, random, maxDeliveries },
   });
   const bound = { limitMs: handlerTimeoutMs, onLimit: () => deadlineExceeded(handlerTimeoutMs), onAbandon: () => {} };
-  return startDurableConsumer({
+  const deadLetters = createDeadLetters({
+    redrive: createRepeatableRedrive(handlerTimeoutMs),
+    ...{ service, broker, telemetry, handlers, handlerTimeoutMs },
+  });
+  const running = startDurableConsumer({
     ...{ service, broker, telemetry, batchSize, ackWaitMs, random },
     subjects: [...handlers.keys()],
     async handleBatch(session, batch) {
@@ -64,6 +71,13 @@ export function startRepeatableConsumer(options: RepeatableConsumerOptions): Asy
       }
     },
   });
+  return {
+    deadLetters,
+    async [Symbol.asyncDispose]() {
+      deadLetters[Symbol.dispose]();
+      await running[Symbol.asyncDispose]();
+    },
+  };
 }
 
 function isAway(error: unknown): boolean {

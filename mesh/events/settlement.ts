@@ -4,9 +4,10 @@ import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { backoffMs } from "./backoff.ts";
 import type { BrokerSession } from "./broker.ts";
-import { bury } from "./dead-letter.ts";
+import { bury, causeText } from "./dead-letter.ts";
 import { type Delivery, sortDelivery, type Work } from "./delivery.ts";
 import type { EventKind } from "./handler.ts";
+import { isStreamFull } from "./streams.ts";
 
 export interface SettlementOptions {
   readonly consumer: string;
@@ -36,6 +37,10 @@ export interface Settlement {
   /** Measures how long a handler takes. */
   measure<T>(delivery: Delivery, fn: () => Promise<T>): Promise<T>;
 }
+
+/** Somebody has to act, and is told so with each event, once a minute. */
+const fullMessage =
+  "the stream of dead letters is full: the event stays with its consumer until letters are redriven or discarded";
 
 /** The wait before an event that failed is delivered again. */
 const redeliveryBackoff = { initialMs: 200, maxMs: 60_000 };
@@ -78,7 +83,12 @@ export function createSettlement(options: SettlementOptions): Settlement {
       logger.error("event is a dead letter now", { ...about(delivery), error: cause });
     } catch (error) {
       delivery.putBack(redeliveryBackoff.maxMs);
-      logger.warn("dead letter could not be stored, the event stays", { ...about(delivery), error });
+      if (isStreamFull(error)) {
+        count(delivery, "dead_letter_refused");
+        logger.error(fullMessage, { ...about(delivery), cause: causeText(cause) });
+      } else {
+        logger.warn("dead letter could not be stored, the event stays", { ...about(delivery), error });
+      }
     }
   };
 

@@ -31,6 +31,8 @@ export const defaultDeadLetterStream: EventStream = {
 const duplicateWindowMs = 120_000;
 /** JetStream's "stream name already in use with a different configuration". */
 const differentConfiguration = 10058;
+/** JetStream's "maximum bytes exceeded". */
+const bytesExceeded = 10077;
 
 /** Makes the streams, or changes them to what is wanted. Idempotent, and harmless when several services do it at once. */
 export async function ensureStreams(
@@ -59,6 +61,11 @@ async function ensureStream(manager: JetStreamManager, stream: EventStream, disc
     if ((error as { code?: unknown }).code !== differentConfiguration) throw error;
     await manager.streams.update(stream.name, configuration);
   }
+}
+
+/** Whether a publication was refused because its stream is full and keeps what it has. */
+export function isStreamFull(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === bytesExceeded;
 }
 
 /** JetStream counts time in nanoseconds. */

@@ -31,11 +31,13 @@ const messages = {
 export const { Happened, Ended, Foreign, NoEvent } = loadMessages();
 
 function loadMessages(): Record<keyof typeof messages, GenMessage<Thing>> {
-  const field = (name: string, number: number) => ({ name, number, type: Type.STRING, label: Label.OPTIONAL });
+  const field = (name: string, jsonName: string, number: number) => ({
+    ...{ name, jsonName, number, type: Type.STRING, label: Label.OPTIONAL },
+  });
   const messageType = Object.entries(messages).map(([name, policy]) => {
     const options = create(MessageOptionsSchema);
     if (policy !== undefined) setExtension(options, event, create(EventPolicySchema, policy));
-    return { name, options, field: [field("thing_id", 1), field("text", 2)] };
+    return { name, options, field: [field("thing_id", "thingId", 1), field("text", "text", 2)] };
   });
   const file = create(FileDescriptorProtoSchema, {
     name: "things.proto",

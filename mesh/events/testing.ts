@@ -35,7 +35,8 @@ export async function startWorld() {
   return {
     ...at,
     ...{ broker, nats, admin, manager, effect },
-    newBroker: (url = nats.url) => resources.use(createBroker({ url, service: "test", telemetry, ...streams })),
+    newBroker: (url = nats.url, of = streams) =>
+      resources.use(createBroker({ url, service: "test", telemetry, ...of })),
     outbox: (options: Partial<OutboxOptions> = {}) =>
       resources.use(createOutbox({ database, broker, telemetry, ...options })),
     publisher: (options: Partial<DirectPublisherOptions> = {}) =>

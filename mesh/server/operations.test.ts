@@ -4,7 +4,7 @@ import { formatOperator, operatorHeader } from "../context/operator-header.ts";
 import { errorReason, rpcError } from "../contract/errors.ts";
 import { AuditService } from "../gen/weft/admin/v1/audit_pb.ts";
 import { SagaService } from "../gen/weft/admin/v1/sagas_pb.ts";
-import { type Audit, type AuditEntry, createAudited } from "../telemetry/audit.ts";
+import { rememberingAudit } from "../testing/audit.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
@@ -44,30 +44,8 @@ const sagas: SagaAdmin = {
   },
 };
 
-/** An audit in memory. */
-function rememberingAudit(): Audit & { readonly entries: AuditEntry[] } {
-  const entries: AuditEntry[] = [];
-  const store = {
-    async begin(begun: Omit<AuditEntry, "id" | "beganAt" | "endedAt" | "outcome" | "failed">) {
-      const id = BigInt(entries.length + 1);
-      entries.push({ ...begun, id, beganAt: new Date(1_000), endedAt: undefined, outcome: "", failed: false });
-      return id;
-    },
-    async end(id: bigint, outcome: string, failed: boolean) {
-      const at = entries.findIndex((entry) => entry.id === id);
-      entries.splice(at, 1, { ...(entries[at] as AuditEntry), outcome, failed, endedAt: new Date(2_000) });
-    },
-  };
-  const list: Audit["list"] = async ({ beforeId = 1_000n, limit }) =>
-    entries
-      .filter(({ id }) => id < beforeId)
-      .toReversed()
-      .slice(0, limit);
-  return { audited: createAudited(store, world.telemetry("audit")), list, entries };
-}
-
 async function serve() {
-  const audit = rememberingAudit();
+  const audit = rememberingAudit(world.telemetry("audit"));
   await world.serve("shop", echoRoutes(), { operations: { audit, sagas } });
   const clientsOf = async (name: string) => {
     const transport = (await world.mesh(name)).transport("shop");

@@ -2,10 +2,12 @@ import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { ServerCredentials } from "@grpc/grpc-js";
 import type { Mesh } from "../client/mesh.ts";
+import type { DeadLetters } from "../contract/dead-letters.ts";
 import type { EventOperations } from "../contract/event-operations.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { AdminService } from "../gen/weft/admin/v1/admin_pb.ts";
 import { AuditService } from "../gen/weft/admin/v1/audit_pb.ts";
+import { DeadLetterService } from "../gen/weft/admin/v1/dead_letters_pb.ts";
 import { EventService } from "../gen/weft/admin/v1/events_pb.ts";
 import { SagaService } from "../gen/weft/admin/v1/sagas_pb.ts";
 import type { Credentials } from "../security/credentials.ts";
@@ -13,6 +15,7 @@ import type { Audit } from "../telemetry/audit.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createAdmin } from "./admin.ts";
 import { createAuditAdmin } from "./admin-audit.ts";
+import { createDeadLetterAdmin } from "./admin-dead-letters.ts";
 import { createEventAdmin } from "./admin-events.ts";
 import { createSagaAdmin, type SagaAdmin } from "./admin-sagas.ts";
 import type { MeshConfig } from "./config.ts";
@@ -50,6 +53,7 @@ export interface ServeOptions {
 export interface Operations {
   /** Where each action is written down. Without `list` it can be read in the log only. */
   readonly audit: Pick<Audit, "audited"> & Partial<Audit>;
+  readonly deadLetters?: DeadLetters;
   readonly sagas?: SagaAdmin;
   /** Of a service that keeps events, or tables made of them: createEventOperations() of @weft/mesh/events. */
   readonly events?: EventOperations;
@@ -114,9 +118,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
 function mountOperations(router: ConnectRouter, operations: Operations | undefined, requireOperator: () => void): void {
   if (operations === undefined) return;
-  const { audit, events, sagas } = operations;
+  const { audit, deadLetters, events, sagas } = operations;
   const { audited, list } = audit;
   if (list) router.service(AuditService, createAuditAdmin({ list }, requireOperator));
+  if (deadLetters) router.service(DeadLetterService, createDeadLetterAdmin(deadLetters, audited, requireOperator));
   if (events) router.service(EventService, createEventAdmin(events, audited, requireOperator));
   if (sagas) router.service(SagaService, createSagaAdmin(sagas, audited, requireOperator));
 }

@@ -37,7 +37,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const rows = createPurgeStore(database);
   const jobs = resources.use(startJobs({ database, sums: rollUpStore, scores, leaderboard, rows, clock, telemetry }));
   const handlers = analyticsHandlers(jobs.wake);
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
+  const consumer = resources.use(
+    startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }),
+  );
   const requireOperator = createOperatorCheck(config.mesh.credentials.trustDomain);
   const routes = analyticsRoutes({
     scores,
@@ -47,7 +49,16 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     requireOperator,
     audited: audit.audited,
   });
-  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, operations: { audit } }));
+  resources.use(
+    await serve({
+      service,
+      config: config.mesh,
+      routes,
+      credentials,
+      telemetry,
+      operations: { audit, deadLetters: consumer.deadLetters },
+    }),
+  );
   return resources.move();
 }
 

@@ -4,7 +4,7 @@ import { systemClock } from "@weft/mesh/contract";
 import { createBroker, createDirectPublisher, startRepeatableConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
-import { createTelemetry } from "@weft/mesh/telemetry";
+import { createLogAudit, createTelemetry } from "@weft/mesh/telemetry";
 import { file_shop_cart_v1_events } from "../../gen/shop/cart/v1/events_pb.ts";
 import { createProducts } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
@@ -29,7 +29,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
 
   const carts = createCartStore(redis);
   const handlers = cartHandlers({ carts, clock });
-  resources.use(startRepeatableConsumer({ service, broker, telemetry, handlers }));
+  const consumer = resources.use(startRepeatableConsumer({ service, broker, telemetry, handlers }));
   const routes = cartRoutes({ carts, clock, products: createProducts(mesh), updated: createUpdated(publisher) });
   resources.use(
     await serve({
@@ -40,6 +40,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
+      // Without a schema the log has to do.
+      operations: { audit: createLogAudit(telemetry), deadLetters: consumer.deadLetters },
     }),
   );
   return resources.move();

@@ -39,7 +39,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     events: createStockEvents(outbox),
     lowStockThreshold,
   };
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers: inventoryHandlers(deps) }));
+  const consumer = resources.use(
+    startConsumer({ service, database, broker, telemetry, handlers: inventoryHandlers(deps) }),
+  );
   const expire = (limit: number) => expireReservations(deps, { ttlMs: reservationTtlMs, limit });
   resources.use(startSweep({ expire, intervalMs: sweepIntervalMs, telemetry, random: Math.random }));
   const routes = inventoryRoutes(deps);
@@ -51,7 +53,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_inventory_v1_events],
       credentials,
       telemetry,
-      operations: { audit },
+      operations: { audit, deadLetters: consumer.deadLetters },
     }),
   );
   return resources.move();

@@ -66,9 +66,18 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     senders.set(channel, resources.use(sender));
   }
   const handlers = notificationHandlers(messages);
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
+  const consumer = resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
   const routes = notificationRoutes(messages);
-  resources.use(await serve({ service, config: config.mesh, routes, credentials, telemetry, operations: { audit } }));
+  resources.use(
+    await serve({
+      service,
+      config: config.mesh,
+      routes,
+      credentials,
+      telemetry,
+      operations: { audit, deadLetters: consumer.deadLetters },
+    }),
+  );
   return resources.move();
 }
 

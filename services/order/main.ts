@@ -84,7 +84,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   );
   await ensureFilled({ database, clock }, historyProjection, service);
   const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
+  const consumer = resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
 
   const newOrderId = (userId: string) => newId("ord", bucketOf(userId, "user_id"), { clock, random });
   const history = createHistoryStore(database);
@@ -113,7 +113,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
-      operations: { audit, events },
+      operations: { audit, deadLetters: consumer.deadLetters, events },
     }),
   );
   return resources.move();

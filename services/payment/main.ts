@@ -49,7 +49,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     }),
   );
   const handlers = paymentHandlers({ payments, clock });
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
+  const consumer = resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
   const routes = paymentRoutes(deps);
   resources.use(
     await serve({
@@ -59,7 +59,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_payment_v1_events],
       credentials,
       telemetry,
-      operations: { audit },
+      operations: { audit, deadLetters: consumer.deadLetters },
     }),
   );
   return resources.move();

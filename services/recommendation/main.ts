@@ -29,7 +29,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const handlers = recommendationHandlers();
-  resources.use(startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }));
+  const consumer = resources.use(
+    startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }),
+  );
 
   const popular = createPopular({ ask: createAskPopular(mesh), clock: systemClock });
   const answers = meter.createCounter("shop.recommendations", { description: "Answers by the source of their first" });
@@ -38,7 +40,15 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     (source) => answers.add(1, { source }),
   );
   resources.use(
-    await serve({ service, config: config.mesh, routes, credentials, telemetry, mesh, operations: { audit } }),
+    await serve({
+      service,
+      config: config.mesh,
+      routes,
+      credentials,
+      telemetry,
+      mesh,
+      operations: { audit, deadLetters: consumer.deadLetters },
+    }),
   );
   return resources.move();
 }
