@@ -27,12 +27,34 @@ export interface CartChange {
   readonly after: Cart;
 }
 
+/** What is kept of a call with an idempotency key. */
+export interface KeptAnswer {
+  readonly requestHash: string;
+  readonly answer: string;
+}
+
 /** Carts as they are kept. */
 export interface CartStore {
   /** One that is not there is NO_CART. */
   find(cartId: string): Promise<FoundCart>;
-  /** Stores all, or none if one of them has changed since it was found; says whether it did. */
-  save(changes: readonly CartChange[]): Promise<boolean>;
+  /**
+   * Stores all, or none if one of them has changed since it was found; says whether it did. With an answer to keep, that too; or none of it and
+   * the answer that is there, if there is one.
+   */
+  save(
+    changes: readonly CartChange[],
+    keep?: { readonly id: string; readonly kept: KeptAnswer },
+  ): Promise<boolean | KeptAnswer>;
+  findAnswer(id: string): Promise<KeptAnswer | undefined>;
+}
+
+/** A call with an idempotency key: the first is answered and the answer kept, together; the others get that. */
+export interface Once {
+  /** Names cart, method and key. */
+  readonly id: string;
+  keep(answer: PricedCart): KeptAnswer;
+  /** @throws ConnectError ALREADY_EXISTS if it was another request's */
+  repeat(kept: KeptAnswer): PricedCart;
 }
 
 export interface CartDeps {
@@ -60,19 +82,18 @@ export async function getCart(
 export async function setItem(
   deps: CartDeps,
   { cartId, sku, quantity }: { cartId: string; sku: string; quantity: number },
+  once?: Once,
 ): Promise<PricedCart> {
-  return decide(async () => {
+  return await answered(deps, once, async () => {
     const before = await deps.carts.find(cartId);
     // Whether it fits is known without asking anybody.
     withItem(before.cart, { sku, quantity, product: undefined }, deps.clock.now());
     const products = await productsOf(deps, quantity === 0 ? before.cart.lines : [...before.cart.lines, { sku }]);
     if (quantity > 0 && products && !products.has(sku)) throw productNotFound(sku);
     const after = withItem(before.cart, { sku, quantity, product: products?.get(sku) }, deps.clock.now());
-    if (after !== before.cart) {
-      if (!(await deps.carts.save([{ cartId, before, after }]))) return undefined;
-      deps.updated(cartId, { sku, quantity });
-    }
-    return priced(after, products);
+    const answer = priced(after, products);
+    if (after === before.cart) return { answer, changes: [], set: [] };
+    return { answer, changes: [{ cartId, before, after }], set: [{ cartId, sku, quantity }] };
   });
 }
 
@@ -80,19 +101,18 @@ export async function setItem(
 export async function mergeCarts(
   deps: CartDeps,
   { visitorCartId, userCartId }: { visitorCartId: string; userCartId: string },
+  once?: Once,
 ): Promise<PricedCart> {
-  return decide(async () => {
+  return await answered(deps, once, async () => {
     const [visitor, user] = await Promise.all([deps.carts.find(visitorCartId), deps.carts.find(userCartId)]);
     const { cart, set, left } = merged(user.cart, visitor.cart, deps.clock.now());
     const empty = emptied(visitor.cart, deps.clock.now());
-    if (empty !== visitor.cart) {
-      const changes = [{ cartId: visitorCartId, before: visitor, after: empty }];
-      if (cart !== user.cart) changes.push({ cartId: userCartId, before: user, after: cart });
-      if (!(await deps.carts.save(changes))) return undefined;
-      for (const line of set) deps.updated(userCartId, line);
-    }
+    const changes: CartChange[] = [];
+    if (empty !== visitor.cart) changes.push({ cartId: visitorCartId, before: visitor, after: empty });
+    if (cart !== user.cart) changes.push({ cartId: userCartId, before: user, after: cart });
     const said = left.length === 0 ? [] : [`${left.length} of your products did not fit into your cart.`];
-    return priced(cart, await productsOf(deps, cart.lines), said);
+    const answer = priced(cart, await productsOf(deps, cart.lines), said);
+    return { answer, changes, set: set.map((line) => ({ ...line, cartId: userCartId })) };
   });
 }
 
@@ -125,6 +145,32 @@ async function change(
     if (after === before.cart) return [];
     if (!(await carts.save([{ cartId, before, after }]))) return undefined;
     return before.cart.lines.filter((line) => !after.lines.includes(line));
+  });
+}
+
+/** What a call does to carts, what it says, and what others are told of. */
+interface Decision {
+  readonly answer: PricedCart;
+  readonly changes: readonly CartChange[];
+  readonly set: readonly { readonly cartId: string; readonly sku: string; readonly quantity: number }[];
+}
+
+/** Decides until a decision holds, and answers; a call with a key that was answered already gets that answer. */
+async function answered(
+  { carts, updated }: Pick<CartDeps, "carts" | "updated">,
+  once: Once | undefined,
+  decideOn: () => Promise<Decision>,
+): Promise<PricedCart> {
+  const known = await (once && carts.findAnswer(once.id));
+  if (once !== undefined && known !== undefined) return once.repeat(known);
+  return await decide(async () => {
+    const { answer, changes, set } = await decideOn();
+    if (once === undefined && changes.length === 0) return answer;
+    const saved = await carts.save(changes, once && { id: once.id, kept: once.keep(answer) });
+    if (once !== undefined && typeof saved === "object") return once.repeat(saved);
+    if (saved === false) return undefined;
+    for (const { cartId, ...line } of set) updated(cartId, line);
+    return answer;
   });
 }
 

@@ -123,7 +123,8 @@ function toMessage({ updatedAt, ...product }: Product): ProductMessage {
   return create(ProductSchema, { ...product, updatedAt: timestampFromDate(updatedAt) });
 }
 
-function toProduct({ sku, name, description, category, price, version, updatedAt }: ProductMessage): Product {
+/** A product that was kept as the contract has it. */
+export function toProduct({ sku, name, description, category, price, version, updatedAt }: ProductMessage): Product {
   const { currencyCode = "", minorUnits = 0n } = price ?? {};
   return {
     ...{ sku, name, description, category, version, price: { currencyCode, minorUnits } },

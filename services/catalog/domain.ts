@@ -82,11 +82,3 @@ export function productNotFound(sku: string): ConnectError {
     metadata: { sku },
   });
 }
-
-/** What a change is answered with when others keep changing the same product meanwhile. */
-export function productContended(sku: string): ConnectError {
-  return rpcError(Code.Aborted, `product ${JSON.stringify(sku)} is being changed by others, try again`, {
-    reason: "PRODUCT_CONTENDED",
-    metadata: { sku },
-  });
-}

@@ -1,6 +1,13 @@
 import { createRedis, keepFresh } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
-import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
+import {
+  auditMigrations,
+  createAudit,
+  createDatabase,
+  createIdempotency,
+  idempotencyMigrations,
+  migrate,
+} from "@weft/mesh/data";
 import { type Broker, createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -32,15 +39,18 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const { logger } = telemetry;
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
+  await migrate({ database, component: "weft_idempotency", directory: idempotencyMigrations, logger });
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
   const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const outbox = resources.use(createOutbox({ database, broker, telemetry }));
+  const idempotency = resources.use(createIdempotency({ database, telemetry }));
 
   const products = createProductStore(database);
   const routes = catalogRoutes({
     clock: systemClock,
     database,
+    idempotency,
     products,
     events: createCatalogEvents(outbox),
     ...openReads(products, { config, telemetry, broker, resources }),

@@ -3,9 +3,10 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
-import { decodePageToken, encodePageToken } from "@weft/mesh/data";
-import { CatalogService, type ProductSchema } from "../../gen/shop/catalog/v1/catalog_pb.ts";
+import { decodePageToken, encodePageToken, type Idempotency } from "@weft/mesh/data";
+import { CatalogService, type Product as ProductMessage, ProductSchema } from "../../gen/shop/catalog/v1/catalog_pb.ts";
 import { MoneySchema } from "../../gen/shop/type/v1/money_pb.ts";
+import { toProduct } from "./cached.ts";
 import { type Product, type SearchPosition, searchPagesMax } from "./domain.ts";
 import {
   batchGetProducts,
@@ -20,8 +21,19 @@ import {
 
 const pageSizeMax = 100;
 
+/** What is kept of a change: the product as it was answered. */
+const answeredProduct = {
+  toAnswer: (product: Product) => ({ product: toProto(product) }),
+  fromAnswer: ({ product }: { readonly product?: ProductMessage | undefined }) =>
+    toProduct(product ?? create(ProductSchema)),
+};
+
 /** CatalogService over the use cases. */
-export function catalogRoutes(deps: CatalogDeps): (router: ConnectRouter) => void {
+export function catalogRoutes(
+  deps: CatalogDeps & { readonly idempotency: Pick<Idempotency, "method"> },
+): (router: ConnectRouter) => void {
+  const updating = deps.idempotency.method(CatalogService.method.updateProduct, answeredProduct);
+  const pricing = deps.idempotency.method(CatalogService.method.changePrice, answeredProduct);
   const service: ServiceImpl<typeof CatalogService> = {
     async getProduct({ sku }) {
       return { product: toProto(await getProduct(deps, sku)) };
@@ -57,12 +69,14 @@ export function catalogRoutes(deps: CatalogDeps): (router: ConnectRouter) => voi
       return { categories: await listCategories(deps, pageSize) };
     },
 
-    async updateProduct({ sku, name, description, category }) {
-      return { product: toProto(await updateProduct(deps, { sku, name, description, category })) };
+    async updateProduct(request) {
+      const { sku, name, description, category } = request;
+      return { product: toProto(await updateProduct(deps, { sku, name, description, category }, updating(request))) };
     },
 
-    async changePrice({ sku, price = create(MoneySchema) }) {
-      return { product: toProto(await changePrice(deps, { sku, price })) };
+    async changePrice(request) {
+      const { sku, price = create(MoneySchema) } = request;
+      return { product: toProto(await changePrice(deps, { sku, price }, pricing(request))) };
     },
   };
   return (router) => router.service(CatalogService, service);

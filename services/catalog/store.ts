@@ -77,21 +77,22 @@ export function createProductStore(database: Database): ProductStore {
       return rows.map(({ name, product_count }) => ({ name, productCount: BigInt(product_count) }));
     },
 
+    async lockProduct(tx, sku) {
+      const sql = `SELECT ${columns} FROM products WHERE sku = ? FOR UPDATE`;
+      const [row] = await tx.query<ProductRow>("catalog.lockProduct", sql, [sku]);
+      return row?.sku === sku ? toProduct(row) : undefined;
+    },
+
     async saveProduct(tx, before, after) {
       const { sku, name, description, category, price, version, updatedAt } = after;
-      const { affectedRows } = await tx.execute(
+      await tx.execute(
         "catalog.saveProduct",
         `UPDATE products SET name = ?, description = ?, category = ?, currency_code = ?, price_minor_units = ?,
            version = ?, updated_at = ?
-         WHERE sku = ? AND version = ?`,
-        [
-          ...[name, description, category, price.currencyCode, price.minorUnits, version, updatedAt],
-          ...[sku, before.version],
-        ],
+         WHERE sku = ?`,
+        [name, description, category, price.currencyCode, price.minorUnits, version, updatedAt, sku],
       );
-      if (affectedRows !== 1) return false;
       if (category !== before.category) await moveBetween(tx, before.category, category);
-      return true;
     },
   };
 }

@@ -18,8 +18,8 @@ function product(sku: string, minorUnits = 500n): Product {
   return { sku, name: sku, description: "", category: "things", price, version: 1n, updatedAt: new Date(0) };
 }
 
-/** Products in memory; `rivals` others change each product just before it is saved. */
-function catalogOf(products: Product[], rivals = 0) {
+/** Products in memory. */
+function catalogOf(products: Product[]) {
   const bySku = new Map(products.map((p) => [p.sku, p]));
   const published: { before: Product; after: Product }[] = [];
   const told: Product[] = [];
@@ -34,13 +34,8 @@ function catalogOf(products: Product[], rivals = 0) {
       return products.slice(offset, offset + limit);
     },
     listCategories: async () => [],
-    saveProduct: async (_tx, before, changed) => {
-      const current = bySku.get(changed.sku) ?? product(changed.sku);
-      if (rivals-- > 0) bySku.set(changed.sku, { ...current, version: current.version + 1n });
-      if (bySku.get(changed.sku)?.version !== before.version) return false;
-      bySku.set(changed.sku, changed);
-      return true;
-    },
+    lockProduct: async (_tx, sku) => bySku.get(sku),
+    saveProduct: async (_tx, _before, changed) => void bySku.set(changed.sku, changed),
   };
   const deps: CatalogDeps = {
     clock: { now: () => now, monotonic: () => 0 },
@@ -75,17 +70,9 @@ describe("changePrice()", () => {
     expect(published).toEqual([]);
   });
 
-  test("decides anew when somebody else was faster", async () => {
-    const { deps, published } = catalogOf([product("A")], 2);
-    expect((await changePrice(deps, { sku: "A", price })).version).toBe(4n);
-    expect(published.map(({ before }) => before.version)).toEqual([3n]);
-  });
-
-  test("gives up with ABORTED when others are always faster", async () => {
-    const { deps, published } = catalogOf([product("A")], Number.POSITIVE_INFINITY);
-    const error = await changePrice(deps, { sku: "A", price }).catch(ConnectError.from);
-    expect(error).toMatchObject({ code: Code.Aborted });
-    expect(published).toEqual([]);
+  test("of a product that there is not is NOT_FOUND", async () => {
+    const error = await changePrice(catalogOf([]).deps, { sku: "A", price }).catch(ConnectError.from);
+    expect(error).toMatchObject({ code: Code.NotFound });
   });
 });
 
@@ -109,12 +96,6 @@ describe("updateProduct()", () => {
     const { deps, told } = catalogOf([product("A")]);
     expect(await updateProduct(deps, { sku: "A", ...texts })).toEqual(product("A"));
     expect(told).toEqual([]);
-  });
-
-  test("decides anew over what somebody else has changed meanwhile", async () => {
-    const { deps, told } = catalogOf([product("A")], 1);
-    expect((await updateProduct(deps, { sku: "A", name: "New" })).version).toBe(3n);
-    expect(told.map(({ version }) => version)).toEqual([3n]);
   });
 });
 

@@ -1,11 +1,10 @@
 import type { Clock } from "@weft/mesh/contract";
-import type { Database, Transaction } from "@weft/mesh/data";
+import type { Database, Transact, Transaction } from "@weft/mesh/data";
 import {
   type Category,
   type Money,
   type Product,
   type ProductTexts,
-  productContended,
   productNotFound,
   type SearchPosition,
   searchPagesMax,
@@ -14,8 +13,6 @@ import {
   withTexts,
 } from "./domain.ts";
 
-/** How often a change is decided anew when somebody else changed the product between its reading and its writing. */
-const changeAttemptsMax = 3;
 const pageSizeDefault = 20;
 const categoriesDefault = 100;
 
@@ -34,8 +31,9 @@ export interface ProductReads {
 
 /** Products as they are stored. */
 export interface ProductStore extends ProductReads {
-  /** Stores what has changed unless the product no longer has the version before; says whether it did. */
-  saveProduct(tx: Transaction, before: Product, after: Product): Promise<boolean>;
+  /** One to be changed, locked until the transaction ends. */
+  lockProduct(tx: Transaction, sku: string): Promise<Product | undefined>;
+  saveProduct(tx: Transaction, before: Product, after: Product): Promise<void>;
 }
 
 /** What the rest of the shop hears of. */
@@ -120,59 +118,60 @@ export async function listCategories({ reads }: Pick<CatalogDeps, "reads">, page
 }
 
 /**
- * Sets a product's price from now on and tells of it. The price it has already is no change and no event.
- * NOT_FOUND if there is no such product, ABORTED if others change it again and again meanwhile.
+ * Sets a product's price from now on and tells of it. The price it has already is no change and no event. NOT_FOUND if there is no such product.
+ *
+ * @param transact runs the transaction, once for each idempotency key
  */
-export async function changePrice(deps: CatalogDeps, { sku, price }: { sku: string; price: Money }): Promise<Product> {
-  return await change(deps, "catalog.changePrice", sku, {
-    decide: (before) => withPrice(before, price, deps.clock.now()),
-    tell: (tx, before, after) => deps.events.priceChanged(tx, before, after),
-    forget: deps.forget.price,
-  });
+export async function changePrice(
+  deps: CatalogDeps,
+  { sku, price }: { sku: string; price: Money },
+  transact: Transact<Product> = deps.database.transaction,
+): Promise<Product> {
+  const product = await transact("catalog.changePrice", (tx) =>
+    change(deps, tx, sku, {
+      decide: (before) => withPrice(before, price, deps.clock.now()),
+      tell: (before, after) => deps.events.priceChanged(tx, before, after),
+    }),
+  );
+  // Also if there was nothing to change: this may be the repetition of a call that was cut off after its commit.
+  await deps.forget.price(sku);
+  return product;
 }
 
 /**
  * Changes what a product is called or how it is described, and tells of it. What it has already is no change and no event.
- * NOT_FOUND if there is no such product, ABORTED if others change it again and again meanwhile.
+ * NOT_FOUND if there is no such product.
+ *
+ * @param transact runs the transaction, once for each idempotency key
  */
-export async function updateProduct(deps: CatalogDeps, input: { sku: string } & ProductTexts): Promise<Product> {
-  return await change(deps, "catalog.updateProduct", input.sku, {
-    decide: (before) => withTexts(before, input, deps.clock.now()),
-    tell: (tx, _before, after) => deps.events.productUpdated(tx, after),
-    forget: deps.forget.texts,
-  });
+export async function updateProduct(
+  deps: CatalogDeps,
+  input: { sku: string } & ProductTexts,
+  transact: Transact<Product> = deps.database.transaction,
+): Promise<Product> {
+  const product = await transact("catalog.updateProduct", (tx) =>
+    change(deps, tx, input.sku, {
+      decide: (before) => withTexts(before, input, deps.clock.now()),
+      tell: (_before, after) => deps.events.productUpdated(tx, after),
+    }),
+  );
+  // As above.
+  await deps.forget.texts(input.sku);
+  return product;
 }
 
-/** Reads, decides, writes over what was read, and tells in the same transaction; anew while somebody else is faster. */
+/** Reads, decides, writes and tells; others who change the same product wait. */
 async function change(
-  deps: CatalogDeps,
-  name: string,
+  { products }: Pick<CatalogDeps, "products">,
+  tx: Transaction,
   sku: string,
-  {
-    decide,
-    tell,
-    forget,
-  }: {
-    decide: (before: Product) => Product;
-    tell: (tx: Transaction, before: Product, after: Product) => Promise<void>;
-    forget: (sku: string) => Promise<void>;
-  },
+  how: { decide: (before: Product) => Product; tell: (before: Product, after: Product) => Promise<void> },
 ): Promise<Product> {
-  const save = (before: Product, after: Product): Promise<boolean> =>
-    deps.database.transaction(name, async (tx) => {
-      if (!(await deps.products.saveProduct(tx, before, after))) return false;
-      await tell(tx, before, after);
-      return true;
-    });
-  for (let attempt = 0; attempt < changeAttemptsMax; attempt++) {
-    // The store's: a decision from what was kept a moment ago would be refused, again and again.
-    const before = await getProduct({ reads: deps.products }, sku);
-    const after = decide(before);
-    const isChange = after !== before;
-    if (isChange && !(await save(before, after))) continue;
-    // Also if there was nothing to change: this may be the repetition of a call that was cut off after its commit.
-    await forget(sku);
-    return after;
-  }
-  throw productContended(sku);
+  const before = await products.lockProduct(tx, sku);
+  if (before === undefined) throw productNotFound(sku);
+  const after = how.decide(before);
+  if (after === before) return before;
+  await products.saveProduct(tx, before, after);
+  await how.tell(before, after);
+  return after;
 }

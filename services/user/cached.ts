@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Cache, createCache, type RedisConnection } from "@weft/mesh/cache";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import { type Profile as ProfileMessage, ProfileSchema } from "../../gen/shop/user/v1/user_pb.ts";
+import type { Profile } from "./domain.ts";
 import type { ProfileReads } from "./usecases.ts";
 
 /** Profiles by user id. Whose profile a caller may see is decided before this is asked: it is his own. */
@@ -25,9 +26,12 @@ export function createCachedProfiles(store: ProfileReads, profiles: ProfileCache
         const profile = await store.findProfile(userId);
         return profile && create(ProfileSchema, profile);
       });
-      if (message === undefined) return undefined;
-      const { $typeName: _, $unknown: __, ...profile } = message;
-      return profile;
+      return message && toProfile(message);
     },
   };
+}
+
+/** A profile that was kept as the contract has it. */
+export function toProfile({ $typeName: _, $unknown: __, ...profile }: ProfileMessage): Profile {
+  return profile;
 }

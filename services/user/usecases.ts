@@ -1,5 +1,5 @@
 import type { Clock } from "@weft/mesh/contract";
-import type { Database, Transaction } from "@weft/mesh/data";
+import type { Database, Transact, Transaction } from "@weft/mesh/data";
 import {
   type Account,
   badCredentials,
@@ -69,10 +69,15 @@ export interface UserDeps {
   newUserId(email: string): string;
 }
 
-/** Opens an account and tells of it. ALREADY_EXISTS (EMAIL_TAKEN) if the address has one. */
+/**
+ * Opens an account and tells of it. ALREADY_EXISTS (EMAIL_TAKEN) if the address has one.
+ *
+ * @param transact runs the transaction, once for each idempotency key
+ */
 export async function register(
   deps: Pick<UserDeps, "clock" | "database" | "accounts" | "passwords" | "events" | "newUserId">,
   input: { email: string; password: string; displayName: string },
+  transact: Transact<User> = deps.database.transaction,
 ): Promise<User> {
   const email = normalizeEmail(input.email);
   const passwordHash = await deps.passwords.hash(input.password);
@@ -82,11 +87,20 @@ export async function register(
     displayName: input.displayName,
     registeredAt: new Date(deps.clock.now()),
   };
-  await deps.database.transaction("user.register", async (tx) => {
+  return await transact("user.register", async (tx) => {
     if (!(await deps.accounts.addAccount(tx, { ...user, passwordHash, scopes: customerScopes }))) throw emailTaken();
     await deps.events.userRegistered(tx, user);
+    return user;
   });
-  return user;
+}
+
+/** Whether a password is that of the account that a registration has opened. */
+export async function isPasswordOf(
+  { accounts, passwords }: Pick<UserDeps, "accounts" | "passwords">,
+  { email }: User,
+  password: string,
+): Promise<boolean> {
+  return await passwords.verify((await accounts.findByEmail(email))?.passwordHash, password);
 }
 
 /** Exchanges address and password for an access token. UNAUTHENTICATED (BAD_CREDENTIALS), after the same work, if either is wrong. */
@@ -111,13 +125,16 @@ export async function getProfile({ profileReads }: Pick<UserDeps, "profileReads"
 /**
  * Changes the fields of a profile that the mask names, and tells of it. Two at once that change different fields both have their way. What it
  * has already is no change and no event. INVALID_ARGUMENT for a mask that names something else or nothing.
+ *
+ * @param transact runs the transaction, once for each idempotency key
  */
 export async function updateProfile(
   { database, profiles, profileChanged, events }: Pick<UserDeps, "database" | "profiles" | "profileChanged" | "events">,
   { userId, fields, paths }: { userId: string; fields: ProfileFields; paths: readonly string[] },
+  transact: Transact<Profile> = database.transaction,
 ): Promise<Profile> {
   const changes = maskedFields(paths, fields);
-  const updated = await database.transaction("user.updateProfile", async (tx) => {
+  const updated = await transact("user.updateProfile", async (tx) => {
     const before = await profiles.lockProfile(tx, userId);
     if (before === undefined) throw profileNotFound();
     const after = withFields(before, changes);
