@@ -8,7 +8,7 @@ import {
   idempotencyMigrations,
   migrate,
 } from "@weft/mesh/data";
-import { type Broker, createBroker, createOutbox, eventMigrations } from "@weft/mesh/events";
+import { type Broker, createBroker, createEventOperations, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry, type Telemetry } from "@weft/mesh/telemetry";
@@ -63,7 +63,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_catalog_v1_events],
       credentials,
       telemetry,
-      operations: { audit },
+      operations: { audit, events: createEventOperations({ database, outbox, files: [file_shop_catalog_v1_events] }) },
     }),
   );
   return resources.move();

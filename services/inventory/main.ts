@@ -1,6 +1,6 @@
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
-import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { createBroker, createEventOperations, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -53,7 +53,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_inventory_v1_events],
       credentials,
       telemetry,
-      operations: { audit, deadLetters: consumer.deadLetters },
+      operations: {
+        audit,
+        deadLetters: consumer.deadLetters,
+        events: createEventOperations({ database, outbox, files: [file_shop_inventory_v1_events] }),
+      },
     }),
   );
   return resources.move();

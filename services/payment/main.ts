@@ -1,6 +1,6 @@
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, createDueRowsWorker, migrate } from "@weft/mesh/data";
-import { createBroker, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { createBroker, createEventOperations, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -59,7 +59,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_payment_v1_events],
       credentials,
       telemetry,
-      operations: { audit, deadLetters: consumer.deadLetters },
+      operations: {
+        audit,
+        deadLetters: consumer.deadLetters,
+        events: createEventOperations({ database, outbox, files: [file_shop_payment_v1_events] }),
+      },
     }),
   );
   return resources.move();

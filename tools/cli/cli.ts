@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { breakersCommand } from "./commands/breakers.ts";
 import { callCommand } from "./commands/call.ts";
 import { describeCommand } from "./commands/describe.ts";
+import { eventsCommand } from "./commands/events.ts";
 import { healthCommand } from "./commands/health.ts";
 import { listCommand } from "./commands/list.ts";
 import { psCommand } from "./commands/ps.ts";
@@ -39,10 +40,18 @@ function createProgram(io: Io): Command {
   const program = new Command("weft")
     .description("The operator's command: asks the services of a mesh, as the operator.")
     .version(manifest.version);
-  const commands = [listCommand, describeCommand, callCommand, healthCommand, breakersCommand, psCommand];
+  const commands = [
+    listCommand,
+    describeCommand,
+    callCommand,
+    healthCommand,
+    breakersCommand,
+    psCommand,
+    eventsCommand,
+  ];
   for (const create of commands) program.addCommand(create(io));
   // Commands made on their own do not inherit these from the program.
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...allWithin(program)]) {
     command
       .exitOverride()
       .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
@@ -50,6 +59,10 @@ function createProgram(io: Io): Command {
       .addHelpText("after", `\n${exitCodeHelp}`);
   }
   return program;
+}
+
+function allWithin(command: Command): Command[] {
+  return command.commands.flatMap((inner) => [inner, ...allWithin(inner)]);
 }
 
 function report(io: Io, error: unknown, options: Partial<CommonOptions>): ExitCode {

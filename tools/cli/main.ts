@@ -9,6 +9,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   workingDirectory: process.cwd(),
+  isTerminal: process.stdout.isTTY,
 });
 // A standard input that nobody reads any more would keep the process alive.
 process.stdin.destroy();

@@ -4,6 +4,8 @@ export interface Io {
   stdout(text: string): void;
   stderr(text: string): void;
   workingDirectory: string;
+  /** Whether stdout is a terminal, whose last line can be written anew. */
+  isTerminal?: boolean;
 }
 
 export type OutputFormat = "text" | "json";
