@@ -66,7 +66,7 @@ test("a link passes both ways, counts exchanges, and ends what the client ends",
   await client.until("ONE");
   client.send("two");
   await client.until("ONETWO");
-  expect(link.counts()).toEqual({ connections: 1, exchanges: 2, hits: 0 });
+  expect(link.counts()).toEqual({ connections: 1, waiting: 0, exchanges: 2, hits: 0 });
   client.end();
   await client.closed();
   await expect.poll(() => link.counts().connections).toBe(0);
@@ -93,6 +93,7 @@ test("reset cuts exchanges that wait, and new connections with their first reque
   await link.set({ kind: "oneWay" });
   waiting.send("a");
   await expect.poll(() => asked).toEqual(["a"]);
+  expect(link.counts().waiting).toBe(1);
   await link.set({ kind: "reset" });
   await waiting.gone();
   expect(waiting.ended()).toBe("ECONNRESET");

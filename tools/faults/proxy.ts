@@ -35,6 +35,8 @@ export interface ReplyLost {
 export interface LinkCounts {
   /** Connections now open. */
   readonly connections: number;
+  /** Of these, those that wait for a reply. */
+  readonly waiting: number;
   /** Requests seen since the start; a request is what is sent after the last reply. */
   readonly exchanges: number;
   /** Exchanges that a mode other than "pass" has cut, held or delayed since it was set. */
@@ -199,7 +201,10 @@ export async function startLink(options: LinkOptions): Promise<Link> {
       if (wanted.kind === "closed") await deafen();
       else server ??= await listen();
     },
-    counts: () => ({ connections: connections.size, exchanges, hits }),
+    counts() {
+      const waiting = [...connections].filter(({ open }) => open).length;
+      return { connections: connections.size, waiting, exchanges, hits };
+    },
     [Symbol.asyncDispose]: deafen,
   };
 }

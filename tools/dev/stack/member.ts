@@ -9,6 +9,7 @@ export interface MemberPlan {
   readonly ports: Readonly<Record<string, number>>;
   /** A TypeScript file that Node runs. */
   readonly script: string;
+  readonly args?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
   readonly stopTimeoutMs: number;
@@ -55,8 +56,9 @@ export function createMember(plan: MemberPlan, cwd: string): Member {
       () => false,
     );
   const launch = async (): Promise<void> => {
-    const { name, script, environment: env, logFile } = plan;
-    const started = await startChild({ name, command: process.execPath, args: [script], env, cwd, logFile });
+    const { name, script, args = [], environment: env, logFile } = plan;
+    const command = process.execPath;
+    const started = await startChild({ name, command, args: [script, ...args], env, cwd, logFile });
     child = started;
     try {
       await waitUntil(plan.probe, {
