@@ -8,7 +8,9 @@ import { createLoad, type Load } from "./load/load.ts";
 import type { Link, LinkMode } from "./proxy.ts";
 import { createQuietProbe, type QuietProbe } from "./quiet.ts";
 import type { Instance } from "./stack/instances.ts";
+import { readUnpublished } from "./stack/outbox.ts";
 import { type FaultStack, type FaultStackOptions, isEngine, startFaultStack } from "./stack/stack.ts";
+import type { StreamMessage } from "./stream.ts";
 
 /** A place in a service's code path where its process ends, as `launcher/` knows it. */
 export interface KillPoint {
@@ -31,6 +33,10 @@ export interface World extends AsyncDisposable {
   readonly log: ClientLog;
   readonly load: Load;
   readonly quiet: QuietProbe;
+  /** Operations a second that its load begins. */
+  readonly rate: number;
+  /** What lies in a service's outbox and is not published, as its relay would publish it. */
+  unpublished(service: ServiceName): Promise<StreamMessage[]>;
   instancesOf(service: ServiceName): readonly Instance[];
   /** Waits until an exchange on one of these links has no reply yet, 3 s at most; answers with how many there are. */
   whenBusy(links: readonly Link[]): Promise<number>;
@@ -61,8 +67,13 @@ const BUSY_TIMEOUT_MS = 3_000;
 const END_TIMEOUT_MS = 10_000;
 const SHOPPER_COUNT = 12;
 
+export interface WorldOptions extends FaultStackOptions {
+  /** Operations a second. */
+  readonly rate: number;
+}
+
 /** Starts a stack with customers. */
-export async function startWorld(options: FaultStackOptions): Promise<World> {
+export async function startWorld(options: WorldOptions): Promise<World> {
   await using started = new AsyncDisposableStack();
   const stack = started.use(await startFaultStack(options));
   const { addresses, links, instances } = stack;
@@ -99,7 +110,8 @@ export async function startWorld(options: FaultStackOptions): Promise<World> {
   };
   const resources = started.move();
   return {
-    ...{ stack, log, load, quiet, whenBusy, start, thaw },
+    ...{ stack, log, load, quiet, whenBusy, start, thaw, rate: options.rate },
+    unpublished: (service) => readUnpublished(mysqlUrl, service),
     instancesOf: (service) => instances.filter((each) => each.service === service),
     linksOf(name) {
       if (isEngine(name)) return links.to(name).filter((link) => !link.name.endsWith(">nats") || name === "nats");

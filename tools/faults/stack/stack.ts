@@ -15,6 +15,7 @@ import { runSeed } from "../../dev/stack/run-seed.ts";
 import { hitsFileOf, instanceEnvironment } from "./environment.ts";
 import { type Instance, layOutInstances } from "./instances.ts";
 import { type Links, startLinks } from "./links.ts";
+import { canMount, mountNatsDisk, unmountNatsDisk } from "./small-disk.ts";
 
 export interface FaultStackOptions {
   /** Everything the stack keeps. Absolute. */
@@ -23,8 +24,6 @@ export interface FaultStackOptions {
   readonly cacheDirectory: string;
   /** What the services are started with: names of `mutations/`. */
   readonly mutations?: readonly string[];
-  /** Called before anything runs, with the engines' folder. */
-  readonly prepare?: (enginesDirectory: string) => Promise<void>;
   readonly say?: (line: string) => void;
 }
 
@@ -62,7 +61,11 @@ export async function startFaultStack(options: FaultStackOptions): Promise<Fault
     ...{ directory: join(directory, "engines"), logDirectory: join(directory, "logs"), ports: ports.engines },
     ...{ cacheDirectory, say },
   });
-  await options.prepare?.(join(directory, "engines"));
+  if (canMount()) {
+    mountNatsDisk(join(directory, "engines"));
+    started.defer(() => unmountNatsDisk(join(directory, "engines")));
+  }
+  started.use(engines);
   const instances = await layOutInstances(ports);
   const links = started.use(await startLinks(ports, instances));
   const base = baseEnvironment(cacheDirectory);
@@ -71,7 +74,6 @@ export async function startFaultStack(options: FaultStackOptions): Promise<Fault
     .filter(({ name }) => name !== "otlp-receiver")
     .map((plan) => createMember(plan, REPOSITORY));
   started.defer(() => stopAll(parties));
-  started.use(engines);
 
   await prepareEngines(engines, say);
   await Promise.all(engineMembers.map((each) => each.start()));

@@ -1,0 +1,139 @@
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { writeWhole } from "../dev/processes/files.ts";
+
+/** Something that is not as it must be. */
+export interface RowFinding {
+  readonly invariant: string;
+  readonly kind: "lost" | "duplicated" | "unresolved" | "wrong";
+  readonly subject: string;
+  readonly detail: string;
+}
+
+/** What became of one cell. */
+export interface FaultRow {
+  readonly cell: string;
+  readonly kind: string;
+  readonly seed: number;
+  /** How often it was tried until it hit something; each with a seed of its own. */
+  readonly tries: number;
+  readonly hits: number;
+  /** Operations of clients that had no answer when the fault was put in. */
+  readonly inFlight: number;
+  /** Operations of the whole cell. */
+  readonly operations: number;
+  /** From the heal to the first order confirmed; null: none was. */
+  readonly recoverMs: number | null;
+  /** From the heal to the moment when nothing moved any more; null: it did not come. */
+  readonly quietMs: number | null;
+  /** Operations whose clients never had an answer. */
+  readonly unknown: number;
+  readonly findings: readonly RowFinding[];
+}
+
+/** What became of one mutation: `caughtBy` is empty if the run stayed green. */
+export interface MutationRow {
+  readonly mutation: string;
+  readonly cells: readonly string[];
+  readonly caughtBy: readonly string[];
+  /** Whether one of the invariants that it was made for is among them. */
+  readonly isCaught: boolean;
+}
+
+/** All that a run has found out so far; kept in a file, so that it goes on where it was interrupted. */
+export interface Progress {
+  readonly seed: number;
+  /** Which run it is: one of other kinds begins anew. */
+  readonly plan: string;
+  readonly rows: readonly FaultRow[];
+  readonly mutations: readonly MutationRow[];
+}
+
+export interface Totals {
+  readonly kinds: number;
+  readonly seeds: number;
+  readonly hits: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly unresolved: number;
+  readonly mutations: number;
+  readonly mutations_caught: number;
+}
+
+/** Sums up: `unresolved` holds whatever is neither lost nor twice and yet not right. */
+export function totalsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations">): Totals {
+  const findings = rows.flatMap((row) => row.findings);
+  const count = (...kinds: RowFinding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
+  const kinds = Map.groupBy(rows, ({ kind }) => kind);
+  return {
+    kinds: kinds.size,
+    seeds: Math.max(0, ...[...kinds.values()].map((own) => own.length)),
+    hits: rows.reduce((sum, row) => sum + row.hits, 0),
+    lost: count("lost"),
+    duplicated: count("duplicated"),
+    unresolved: count("unresolved", "wrong"),
+    mutations: mutations.length,
+    mutations_caught: mutations.filter(({ isCaught }) => isCaught).length,
+  };
+}
+
+/** Whether a fault hit at least one operation in flight: one that did not proves nothing. */
+export function hasHit({ hits, inFlight }: Pick<FaultRow, "hits" | "inFlight">): boolean {
+  return hits > 0 && inFlight > 0;
+}
+
+/** Lines that say why a run is red; none: it is green. */
+export function faultsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations">): string[] {
+  return [
+    ...rows.filter((row) => !hasHit(row)).map((row) => `${row.cell} never hit an operation in flight`),
+    ...rows.filter((row) => row.recoverMs === null).map((row) => `${row.cell}: no order was confirmed after the heal`),
+    ...rows.flatMap((row) =>
+      row.findings.map(
+        ({ invariant, kind, subject, detail }) => `${row.cell}: ${kind}: ${invariant}: ${subject}: ${detail}`,
+      ),
+    ),
+    ...mutations
+      .filter(({ isCaught }) => !isCaught)
+      .map(({ mutation, caughtBy }) =>
+        caughtBy.length === 0
+          ? `mutation ${mutation} was not caught`
+          : `mutation ${mutation} was caught by others than it was made for: ${caughtBy.join(", ")}`,
+      ),
+  ];
+}
+
+/** The file of a run's progress. */
+export interface ProgressFile {
+  /** What an interrupted run of this plan (and seed, if one is asked for) has found out. */
+  read(plan: string, seed: number | undefined): Progress | undefined;
+  write(progress: Progress): Promise<void>;
+  remove(): void;
+}
+
+export function progressFile(file: string): ProgressFile {
+  return {
+    read(plan, seed) {
+      let progress: Progress;
+      try {
+        progress = JSON.parse(readFileSync(file, "utf8")) as Progress;
+      } catch {
+        return undefined;
+      }
+      return progress.plan === plan && (seed === undefined || progress.seed === seed) ? progress : undefined;
+    },
+    async write(progress) {
+      mkdirSync(dirname(file), { recursive: true });
+      await writeWhole(file, `${JSON.stringify(progress)}\n`);
+    },
+    remove: () => rmSync(file, { force: true }),
+  };
+}
+
+/** What `results/latest.json` holds: totals in flat fields, then how and what. */
+export function report(progress: Progress, about: { readonly smoke: boolean; readonly durationMs: number }): string {
+  const { seed, rows, mutations } = progress;
+  const { smoke } = about;
+  const durationS = Math.round(about.durationMs / 1_000);
+  const whole = { ...totalsOf(progress), seed, smoke, duration_s: durationS, rows, mutation_rows: mutations };
+  return `${JSON.stringify(whole, undefined, 2)}\n`;
+}
