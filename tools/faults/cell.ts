@@ -1,16 +1,17 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { seededRandom } from "../dev/history/chance.ts";
+import { untilAtRest } from "./at-rest.ts";
 import type { Fault, Wound } from "./catalogue/fault.ts";
+import { checkBooks } from "./check-books.ts";
+import type { Finding } from "./checks/finding.ts";
 import type { Operation } from "./client-log.ts";
-import { type FaultRow, hasHit, type RowFinding } from "./results.ts";
+import { type FaultRow, hasHit } from "./results.ts";
 import { type Cell, deriveSeed } from "./schedule.ts";
 import type { World } from "./world.ts";
 
 export interface CellDeps {
   readonly world: World;
   readonly fault: Fault;
-  /** Reads the books of a shop at rest. */
-  readonly check: (world: World) => Promise<RowFinding[]>;
   /** Runs its argument while no other world is under load: two cores carry one. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -23,7 +24,6 @@ const RECOVER_TIMEOUT_MS = 60_000;
 /** The load's time after the shop is back. */
 const AFTERMATH_MS = 500;
 const SETTLE_MS = 60_000;
-const QUIET_INTERVAL_MS = 200;
 const RECOVERED_STATES = ["CONFIRMED", "PAID"];
 
 interface Struck extends Pick<FaultRow, "hits" | "inFlight" | "recoverMs"> {
@@ -46,18 +46,16 @@ async function runTry(deps: CellDeps, cell: Cell, seed: number, tries: number): 
   const before = world.log.operations().length;
   const struck = await deps.alone(() => strike(world, fault, cell.name, seed));
   const settleMs = fault.settleMs ?? SETTLE_MS;
-  const unrest = await untilQuiet(world, struck.healedAtMs + settleMs);
-  const quietMs = unrest.length === 0 ? Date.now() - struck.healedAtMs : null;
+  const { moving } = await untilAtRest(world.truth, Math.max(0, struck.healedAtMs + settleMs - Date.now()));
+  const quietMs = moving === undefined ? Date.now() - struck.healedAtMs : null;
   const verified = (await struck.wound.verify?.()) ?? [];
   const operations = world.log.operations().slice(before);
   const findings = [
     ...struck.surprising.map((name) => wrong("nothing dies by itself", name, "ended and nobody had killed it")),
-    ...unrest.map((line) => ({
-      ...wrong(`all is quiet ${settleMs / 1_000} s after the heal`, cell.name, line),
-      kind: "unresolved" as const,
-    })),
+    ...unrest(cell.name, moving, settleMs),
     ...verified.map((line) => wrong(fault.what, cell.name, line)),
-    ...(await deps.check(world)),
+    ...world.sampler.findings(),
+    ...(await checkBooks(world.truth, world.log.operations(), world.opening)),
   ];
   const { hits, inFlight, recoverMs } = struck;
   const unknown = operations.filter(({ outcome }) => outcome === "unknown").length;
@@ -107,15 +105,11 @@ async function untilRecovered(operations: () => Operation[], healedAtMs: number)
   return null;
 }
 
-/** Waits until nothing moves any more; what still does at the end. */
-async function untilQuiet(world: World, untilMs: number): Promise<string[]> {
-  for (;;) {
-    const unrest = await world.quiet.unrest().catch((error: Error) => [`an engine is away: ${error.message}`]);
-    if (unrest.length === 0 || Date.now() >= untilMs) return unrest;
-    await pause(QUIET_INTERVAL_MS);
-  }
+function unrest(subject: string, moving: string | undefined, settleMs: number): Finding[] {
+  const invariant = `all is at rest ${settleMs / 1_000} s after the heal`;
+  return moving === undefined ? [] : [{ invariant, kind: "unresolved", subject, detail: moving }];
 }
 
-function wrong(invariant: string, subject: string, detail: string): RowFinding {
+function wrong(invariant: string, subject: string, detail: string): Finding {
   return { invariant, kind: "wrong", subject, detail };
 }

@@ -1,14 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { writeWhole } from "../dev/processes/files.ts";
-
-/** Something that is not as it must be. */
-export interface RowFinding {
-  readonly invariant: string;
-  readonly kind: "lost" | "duplicated" | "unresolved" | "wrong";
-  readonly subject: string;
-  readonly detail: string;
-}
+import type { Finding } from "./checks/finding.ts";
 
 /** What became of one cell. */
 export interface FaultRow {
@@ -28,7 +21,7 @@ export interface FaultRow {
   readonly quietMs: number | null;
   /** Operations whose clients never had an answer. */
   readonly unknown: number;
-  readonly findings: readonly RowFinding[];
+  readonly findings: readonly Finding[];
 }
 
 /** What became of one mutation: `caughtBy` is empty if the run stayed green. */
@@ -63,7 +56,7 @@ export interface Totals {
 /** Sums up: `unresolved` holds whatever is neither lost nor twice and yet not right. */
 export function totalsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations">): Totals {
   const findings = rows.flatMap((row) => row.findings);
-  const count = (...kinds: RowFinding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
+  const count = (...kinds: Finding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
   const kinds = Map.groupBy(rows, ({ kind }) => kind);
   return {
     kinds: kinds.size,

@@ -3,7 +3,7 @@ import { connect, headers as natsHeaders } from "nats";
 import { integerFrom, type Random } from "../dev/history/chance.ts";
 
 /** A message as it lies in the stream of events, or is to lie there. */
-export interface StreamMessage {
+export interface EventMessage {
   readonly subject: string;
   /** Nats-Msg-Id: JetStream drops a second one of an id for two minutes. */
   readonly id: string;
@@ -11,15 +11,15 @@ export interface StreamMessage {
   readonly data: Uint8Array;
 }
 
-/** The stream of events and that of dead letters, at the engine itself. */
+/** The stream of events, at the engine itself. */
 export interface Stream extends AsyncDisposable {
   /** The last messages, oldest first. */
-  newest(count: number): Promise<StreamMessage[]>;
+  newest(count: number): Promise<EventMessage[]>;
   /** Resolves when it is stored. */
-  publish(message: StreamMessage): Promise<void>;
-  deadLetters(): Promise<{ readonly subject: string; readonly eventId: string }[]>;
+  publish(message: EventMessage): Promise<void>;
 }
 
+const STREAM = "EVENTS";
 const TIMEOUT_MS = 5_000;
 
 export async function openStream(natsUrl: string): Promise<Stream> {
@@ -27,25 +27,21 @@ export async function openStream(natsUrl: string): Promise<Stream> {
   const manager = await jetstreamManager(connection, { timeout: TIMEOUT_MS });
   const client = jetstream(connection, { timeout: TIMEOUT_MS });
   return {
-    newest: (count) => readLast(manager, "EVENTS", count),
+    newest: (count) => readLast(manager, count),
     async publish({ subject, id, headers, data }) {
       const sent = natsHeaders();
       for (const [name, value] of Object.entries(headers)) sent.set(name, value);
       await client.publish(subject, data, { msgID: id, headers: sent });
     },
-    async deadLetters() {
-      const letters = await readLast(manager, "DEAD_LETTERS", Number.POSITIVE_INFINITY);
-      return letters.map(({ subject, headers }) => ({ subject, eventId: headers["Weft-Event-Id"] ?? "" }));
-    },
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }
 
-async function readLast(manager: JetStreamManager, stream: string, count: number): Promise<StreamMessage[]> {
-  const { first_seq, last_seq } = (await manager.streams.info(stream)).state;
-  const messages: StreamMessage[] = [];
+async function readLast(manager: JetStreamManager, count: number): Promise<EventMessage[]> {
+  const { first_seq, last_seq } = (await manager.streams.info(STREAM)).state;
+  const messages: EventMessage[] = [];
   for (let seq = Math.max(first_seq, last_seq - count + 1); seq <= last_seq; seq++) {
-    const message = await manager.streams.getMessage(stream, { seq });
+    const message = await manager.streams.getMessage(STREAM, { seq });
     if (message === null) continue;
     const entries = message.header.keys().map((name) => [name, message.header.get(name)] as const);
     const { "Nats-Msg-Id": id = "", ...headers } = Object.fromEntries(entries);

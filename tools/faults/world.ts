@@ -3,14 +3,17 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { waitUntil } from "../dev/processes/wait.ts";
 import type { ServiceName } from "../dev/stack/ports.ts";
+import type { Opening } from "./checks/facts.ts";
 import { type ClientLog, createClientLog } from "./client-log.ts";
 import { createLoad, type Load } from "./load/load.ts";
 import type { Link, LinkMode } from "./proxy.ts";
-import { createQuietProbe, type QuietProbe } from "./quiet.ts";
+import { readOpening } from "./read-books.ts";
 import type { Instance } from "./stack/instances.ts";
 import { readUnpublished } from "./stack/outbox.ts";
 import { type FaultStack, type FaultStackOptions, isEngine, startFaultStack } from "./stack/stack.ts";
-import type { StreamMessage } from "./stream.ts";
+import { type StockSampler, startStockSampler } from "./stock-sampler.ts";
+import type { EventMessage } from "./stream.ts";
+import { createTruth, type Truth } from "./truth.ts";
 
 /** A place in a service's code path where its process ends, as `launcher/` knows it. */
 export interface KillPoint {
@@ -32,11 +35,14 @@ export interface World extends AsyncDisposable {
   readonly stack: FaultStack;
   readonly log: ClientLog;
   readonly load: Load;
-  readonly quiet: QuietProbe;
+  readonly truth: Truth;
+  /** What the books are counted from. */
+  readonly opening: Opening;
+  readonly sampler: StockSampler;
   /** Operations a second that its load begins. */
   readonly rate: number;
   /** What lies in a service's outbox and is not published, as its relay would publish it. */
-  unpublished(service: ServiceName): Promise<StreamMessage[]>;
+  unpublished(service: ServiceName): Promise<EventMessage[]>;
   instancesOf(service: ServiceName): readonly Instance[];
   /** Waits until an exchange on one of these links has no reply yet, 3 s at most; answers with how many there are. */
   whenBusy(links: readonly Link[]): Promise<number>;
@@ -66,6 +72,7 @@ export interface World extends AsyncDisposable {
 const BUSY_TIMEOUT_MS = 3_000;
 const END_TIMEOUT_MS = 10_000;
 const SHOPPER_COUNT = 12;
+const SAMPLE_INTERVAL_MS = 250;
 
 export interface WorldOptions extends FaultStackOptions {
   /** Operations a second. */
@@ -79,8 +86,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const { addresses, links, instances } = stack;
   const log = started.use(createClientLog(join(stack.directory, "client.jsonl")));
   const load = await createLoad({ edgeUrl: stack.edgeUrl, log, shopperCount: SHOPPER_COUNT });
-  const { mysql: mysqlUrl, nats: natsUrl } = addresses.engines;
-  const quiet = started.use(createQuietProbe({ mysqlUrl, natsUrl }));
+  const truth = started.use(createTruth(addresses));
+  const opening = await readOpening(truth);
+  const sampler = started.use(startStockSampler(truth, { atFirst: opening.stock, intervalMs: SAMPLE_INTERVAL_MS }));
   /** Killed by us, and not yet started again. */
   const killed = new Set<string>();
   const frozen = new Set<string>();
@@ -110,8 +118,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   };
   const resources = started.move();
   return {
-    ...{ stack, log, load, quiet, whenBusy, start, thaw, rate: options.rate },
-    unpublished: (service) => readUnpublished(mysqlUrl, service),
+    ...{ stack, log, load, truth, opening, sampler, whenBusy, start, thaw, rate: options.rate },
+    unpublished: (service) => readUnpublished(truth, service),
     instancesOf: (service) => instances.filter((each) => each.service === service),
     linksOf(name) {
       if (isEngine(name)) return links.to(name).filter((link) => !link.name.endsWith(">nats") || name === "nats");

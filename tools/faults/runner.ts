@@ -1,0 +1,139 @@
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { faultOf } from "./catalogue/catalogue.ts";
+import { runCell } from "./cell.ts";
+import type { Finding } from "./checks/finding.ts";
+import { DEFAULT_MUTATION_FAULTS, MUTATION_FAULTS } from "./mutation-faults.ts";
+import { mutationNamed } from "./mutations/mutations.ts";
+import { replayStream } from "./replay-stream.ts";
+import type { FaultRow, MutationRow } from "./results.ts";
+import { type Cell, deriveSeed } from "./schedule.ts";
+import { startWorld, type World } from "./world.ts";
+
+export interface RunnerOptions {
+  /** Where worlds live while they do, and what is left of those that failed. */
+  readonly directory: string;
+  readonly cacheDirectory: string;
+  readonly seed: number;
+  /** Operations a second. */
+  readonly rate: number;
+  /** Worlds at a time. One is under load, the others come to rest meanwhile. */
+  readonly lanes: number;
+  readonly say: (line: string) => void;
+}
+
+export interface Work {
+  readonly cells: readonly Cell[];
+  readonly mutations: readonly string[];
+  readonly onRow: (row: FaultRow) => Promise<void>;
+  readonly onMutation: (row: MutationRow) => Promise<void>;
+}
+
+/** Cells that one world bears: the mail catcher forgets, and what is checked after each cell grows. */
+const CELLS_PER_WORLD_MAX = 10;
+const REPLAY_TIMEOUT_MS = 60_000;
+
+/** Runs all cells, then all mutations. */
+export async function runAll(options: RunnerOptions, work: Work): Promise<void> {
+  const alone = createMutex();
+  const cells = [...work.cells];
+  const mutations = [...work.mutations];
+  let worlds = 0;
+
+  const open = (mutated: readonly string[]): Promise<World> => {
+    worlds += 1;
+    const directory = join(options.directory, "worlds", `${process.pid}-${worlds}`);
+    const { cacheDirectory, rate } = options;
+    // Starting takes both cores for some seconds.
+    return alone(() => startWorld({ directory, cacheDirectory, rate, mutations: mutated }));
+  };
+
+  const runCells = async (): Promise<void> => {
+    while (cells.length > 0) {
+      const world = await open([]);
+      let kept = "";
+      try {
+        for (let count = 1; cells.length > 0; count += 1) {
+          const cell = cells.shift();
+          if (cell === undefined) break;
+          const row = await runCell({ world, alone, fault: faultOf(cell.kind) }, cell);
+          const retires = count >= CELLS_PER_WORLD_MAX || cells.length === 0 || row.findings.length > 0;
+          const findings = retires ? await alone(() => replay(world)) : [];
+          const whole = { ...row, findings: [...row.findings, ...findings] };
+          await work.onRow(whole);
+          if (whole.findings.length > 0) kept = cell.name.replaceAll("/", "-");
+          if (retires) break;
+        }
+      } finally {
+        await close(options, world, kept);
+      }
+    }
+  };
+
+  const runMutations = async (): Promise<void> => {
+    for (let name = mutations.shift(); name !== undefined; name = mutations.shift()) {
+      const world = await open([name]);
+      try {
+        await work.onMutation(await runMutation(options, world, alone, name));
+      } finally {
+        await close(options, world, "");
+      }
+    }
+  };
+
+  const lane = async (): Promise<void> => {
+    await runCells();
+    await runMutations();
+  };
+  await Promise.all(Array.from({ length: options.lanes }, lane));
+}
+
+/** Gives a mutated shop one fault after another until an invariant reports what the mutation was made for. */
+async function runMutation(
+  { seed }: RunnerOptions,
+  world: World,
+  alone: <T>(work: () => Promise<T>) => Promise<T>,
+  mutation: string,
+): Promise<MutationRow> {
+  const { caughtBy: wanted } = mutationNamed(mutation);
+  const cells: string[] = [];
+  const found = new Set<string>();
+  const isCaught = () => wanted.some((invariant) => found.has(invariant));
+  for (const kind of MUTATION_FAULTS[mutation] ?? DEFAULT_MUTATION_FAULTS) {
+    const name = `${mutation}: ${kind}`;
+    cells.push(kind);
+    const row = await runCell({ world, alone, fault: faultOf(kind) }, { name, kind, seed: deriveSeed(seed, name) });
+    for (const { invariant } of row.findings) found.add(invariant);
+    if (isCaught()) break;
+    for (const { invariant } of await alone(() => replay(world))) found.add(invariant);
+    if (isCaught()) break;
+  }
+  const ordered = [...found].toSorted((a, b) => Number(wanted.includes(b)) - Number(wanted.includes(a)));
+  return { mutation, cells, caughtBy: ordered, isCaught: isCaught() };
+}
+
+/** Tells the world's whole past again: nothing may change. */
+async function replay(world: World): Promise<Finding[]> {
+  return (await replayStream(world.truth, REPLAY_TIMEOUT_MS)).findings;
+}
+
+/** Ends a world. Of one that failed, logs and all are kept under `failed/`. */
+async function close(options: RunnerOptions, world: World, kept: string): Promise<void> {
+  const { directory } = world.stack;
+  await world[Symbol.asyncDispose]();
+  if (kept === "") return await rm(directory, { recursive: true, force: true });
+  const target = join(options.directory, "failed", kept);
+  await rm(target, { recursive: true, force: true });
+  await rename(directory, target);
+  options.say(`logs of ${kept} are in ${target}`);
+}
+
+/** Lets one after another work. */
+function createMutex(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work, work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
