@@ -1,8 +1,7 @@
-import { freePort } from "../../dev/processes/ports.ts";
 import { SCHEMA_OWNERS } from "../../dev/stack/environment.ts";
 import { SERVICE_NAMES, type ServiceName, type StackPorts } from "../../dev/stack/ports.ts";
 import { type Link, startLink } from "../proxy.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance, NextPort } from "./instances.ts";
 
 /** Who calls whom (services/README.md). */
 const CALLS: Readonly<Partial<Record<ServiceName, readonly ServiceName[]>>> = {
@@ -26,7 +25,7 @@ export interface Links extends AsyncDisposable {
   heal(): Promise<void>;
 }
 
-export async function startLinks(ports: StackPorts, instances: readonly Instance[]): Promise<Links> {
+export async function startLinks(ports: StackPorts, instances: readonly Instance[], next: NextPort): Promise<Links> {
   const wanted: [name: string, targetPort: number][] = [
     ...SCHEMA_OWNERS.map((name) => [`${name}>mariadb`, ports.engines.mariadb] as [string, number]),
     ...SERVICE_NAMES.map((name) => [`${name}>nats`, ports.engines.nats] as [string, number]),
@@ -44,7 +43,7 @@ export async function startLinks(ports: StackPorts, instances: readonly Instance
   await using started = new AsyncDisposableStack();
   const links = new Map<string, Link>();
   for (const [name, targetPort] of wanted) {
-    links.set(name, started.use(await startLink({ name, port: await freePort(), targetPort })));
+    links.set(name, started.use(await startLink({ name, port: await next(), targetPort })));
   }
   const resources = started.move();
   const all = [...links.values()];

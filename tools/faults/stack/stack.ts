@@ -13,7 +13,7 @@ import { outsidePartyPlans } from "../../dev/stack/members.ts";
 import { freePorts, SERVICE_NAMES, type StackPorts } from "../../dev/stack/ports.ts";
 import { runSeed } from "../../dev/stack/run-seed.ts";
 import { hitsFileOf, instanceEnvironment } from "./environment.ts";
-import { type Instance, layOutInstances } from "./instances.ts";
+import { createNextPort, type Instance, layOutInstances } from "./instances.ts";
 import { type Links, startLinks } from "./links.ts";
 import { canMount, mountNatsDisk, unmountNatsDisk } from "./small-disk.ts";
 
@@ -66,8 +66,9 @@ export async function startFaultStack(options: FaultStackOptions): Promise<Fault
     started.defer(() => unmountNatsDisk(join(directory, "engines")));
   }
   started.use(engines);
-  const instances = await layOutInstances(ports);
-  const links = started.use(await startLinks(ports, instances));
+  const next = createNextPort(ports);
+  const instances = await layOutInstances(ports, next);
+  const links = started.use(await startLinks(ports, instances, next));
   const base = baseEnvironment(cacheDirectory);
   const engineMembers = ENGINE_NAMES.map((name) => engineMember(engines, name, ports.engines[name]));
   const parties = outsidePartyPlans({ directory, ports, base })
