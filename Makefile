@@ -75,6 +75,10 @@ format: $(INSTALLED) ## Format code and contracts, mend what the linter can
 bench: $(INSTALLED) ## Measure, as ratios: a call through the mesh by bare grpc-js; product reads with the cache by without (QUICK=1)
 	@node tools/bench/main.ts
 
+.PHONY: faults
+faults: $(INSTALLED) ## Kill, freeze, cut off and overload the shop under load, and check its books (SMOKE=1, SEED=, ONLY=, FRESH=1)
+	@node tools/faults/main.ts
+
 .PHONY: clean
 clean: down ## Stop the stack and delete its data
 	rm -rf .weft
