@@ -7,3 +7,4 @@ export {
   runAs,
   runDetached,
 } from "./call-context.ts";
+export { formatOperator, operatorHeader } from "./operator-header.ts";

@@ -1,10 +1,11 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DeadLetter, DeadLetters, RedrivenDeadLetter } from "../contract/dead-letters.ts";
+import type { RedrivenDeadLetter } from "../contract/dead-letters.ts";
 import { errorReason, rpcError } from "../contract/errors.ts";
 import { DeadLetterService, RedriveOutcome } from "../gen/weft/admin/v1/dead_letters_pb.ts";
 import { rememberingAudit } from "../testing/audit.ts";
+import { lettersOf } from "../testing/dead-letters.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
@@ -14,50 +15,6 @@ beforeEach(async () => {
   world = await createWorld();
 });
 afterEach(() => world[Symbol.asyncDispose]());
-
-const letter = (id: number): DeadLetter => ({
-  ...{ letterId: BigInt(id), givenUpAt: new Date(id * 1_000), subject: "shop.order.v1.OrderPlaced", eventId: `e${id}` },
-  ...{ cause: id % 2 ? "odd" : "even", deliveries: 10, traceId: "" },
-});
-
-/** Letters 1 to `count` in memory; what redriving does with one is `redriven`'s to say. */
-function lettersOf(count: number, redriven: (id: bigint) => Partial<RedrivenDeadLetter> = () => ({})) {
-  const there = new Map(Array.from({ length: count }, (_, index) => [BigInt(index + 1), letter(index + 1)]));
-  const letters: DeadLetters = {
-    async list({ filter, afterId = 0n, limit }) {
-      const rest = [...there.values()].filter(
-        ({ letterId, cause }) => letterId > afterId && cause.includes(filter.cause ?? ""),
-      );
-      const page = rest.slice(0, limit);
-      return { letters: page, next: rest.length > limit ? page.at(-1)?.letterId : undefined };
-    },
-    usage: async () => ({ total: there.size, streamBytes: 90, streamBytesMax: 100 }),
-    async get(id) {
-      const found = there.get(id);
-      const envelope = { eventType: "T", aggregateId: "ord_1", aggregateVersion: 3n, occurredAt: new Date(5) };
-      if (found === undefined) return undefined;
-      if (id === 2n)
-        return { letter: found, headers: {}, envelope: undefined, body: { hex: "ff", problem: "unreadable" } };
-      return { letter: found, headers: { a: "b" }, envelope, body: { json: '{"orderId":"ord_1"}' } };
-    },
-    async redrive(id, { dryRun }) {
-      const found = there.get(id);
-      if (found === undefined) return undefined;
-      const one = {
-        letterId: id,
-        subject: found.subject,
-        outcome: "handled",
-        detail: "",
-        kept: dryRun,
-        ...redriven(id),
-      } as const;
-      if (!one.kept) there.delete(id);
-      return one;
-    },
-    discard: async (id) => there.delete(id),
-  };
-  return { letters, there };
-}
 
 async function serve(count: number, redriven?: (id: bigint) => Partial<RedrivenDeadLetter>) {
   const { letters, there } = lettersOf(count, redriven);

@@ -1,14 +1,14 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatOperator, operatorHeader } from "../context/operator-header.ts";
-import { errorReason, rpcError } from "../contract/errors.ts";
+import { errorReason } from "../contract/errors.ts";
 import { AuditService } from "../gen/weft/admin/v1/audit_pb.ts";
 import { SagaService } from "../gen/weft/admin/v1/sagas_pb.ts";
 import { rememberingAudit } from "../testing/audit.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { failure } from "../testing/outcome.ts";
+import { rememberedSagas } from "../testing/sagas.ts";
 import { createWorld, type World } from "../testing/world.ts";
-import type { SagaAdmin, SagaStatus } from "./admin-sagas.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -16,37 +16,9 @@ beforeEach(async () => {
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
-const saga = (sagaId: string): SagaStatus => ({
-  ...{ sagaId, kind: "checkout", state: "RESERVED", nextStep: "authorize", attempts: 12 },
-  ...{
-    changedAt: new Date(1_000),
-    dueAt: new Date(2_000),
-    leaseOwner: "",
-    stuckBecause: "tried 12 times",
-    traceId: "",
-  },
-});
-
-const sagas: SagaAdmin = {
-  async list({ all, after, limit }) {
-    const from = Number(after?.[0] ?? 0);
-    const page = Array.from({ length: limit }, (_, index) => saga(`${all ? "all" : "stuck"}-${from + index}`));
-    return { sagas: page, next: from > 0 ? undefined : [String(limit)] };
-  },
-  get: async (sagaId) =>
-    sagaId === "none"
-      ? undefined
-      : { saga: saga(sagaId), steps: [{ takenAt: new Date(500), name: "OrderPlaced", detail: "" }] },
-  retry: async (sagaId) => (sagaId === "none" ? undefined : saga(sagaId)),
-  async compensate(sagaId) {
-    if (sagaId !== "paid") return { ...saga(sagaId), state: "CANCELLED", nextStep: "" };
-    throw rpcError(Code.FailedPrecondition, "it is paid", { reason: "NOT_COMPENSABLE" });
-  },
-};
-
 async function serve() {
   const audit = rememberingAudit(world.telemetry("audit"));
-  await world.serve("shop", echoRoutes(), { operations: { audit, sagas } });
+  await world.serve("shop", echoRoutes(), { operations: { audit, sagas: rememberedSagas } });
   const clientsOf = async (name: string) => {
     const transport = (await world.mesh(name)).transport("shop");
     return { sagas: createClient(SagaService, transport), audit: createClient(AuditService, transport) };

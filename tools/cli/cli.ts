@@ -1,11 +1,14 @@
 import { Command, CommanderError } from "commander";
+import { auditCommand } from "./commands/audit.ts";
 import { breakersCommand } from "./commands/breakers.ts";
 import { callCommand } from "./commands/call.ts";
 import { describeCommand } from "./commands/describe.ts";
+import { dlqCommand } from "./commands/dlq.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { healthCommand } from "./commands/health.ts";
 import { listCommand } from "./commands/list.ts";
 import { psCommand } from "./commands/ps.ts";
+import { sagaCommand } from "./commands/saga.ts";
 import { CliFailure, callFailure, type ExitCode, exitCodes } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import type { Io } from "./output.ts";
@@ -14,6 +17,19 @@ import { decodeStatus, formatStatus, statusToJson } from "./status.ts";
 import { isServiceError } from "./wire/service-error.ts";
 
 const exitCodeHelp = "Exit codes: 0 done, 1 the call failed, 2 wrong usage, 3 the service cannot be reached.";
+
+const commands = [
+  listCommand,
+  describeCommand,
+  callCommand,
+  healthCommand,
+  breakersCommand,
+  psCommand,
+  dlqCommand,
+  sagaCommand,
+  auditCommand,
+  eventsCommand,
+];
 
 /**
  * Runs one command line.
@@ -40,18 +56,9 @@ function createProgram(io: Io): Command {
   const program = new Command("weft")
     .description("The operator's command: asks the services of a mesh, as the operator.")
     .version(manifest.version);
-  const commands = [
-    listCommand,
-    describeCommand,
-    callCommand,
-    healthCommand,
-    breakersCommand,
-    psCommand,
-    eventsCommand,
-  ];
   for (const create of commands) program.addCommand(create(io));
   // Commands made on their own do not inherit these from the program.
-  for (const command of [program, ...allWithin(program)]) {
+  for (const command of withSubcommands(program)) {
     command
       .exitOverride()
       .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
@@ -61,8 +68,8 @@ function createProgram(io: Io): Command {
   return program;
 }
 
-function allWithin(command: Command): Command[] {
-  return command.commands.flatMap((inner) => [inner, ...allWithin(inner)]);
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function report(io: Io, error: unknown, options: Partial<CommonOptions>): ExitCode {

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { formatOperator, operatorHeader } from "@weft/mesh/context";
 import { addressesOf, loadAddressBook } from "./address-book.ts";
 import type { CommonOptions } from "./options.ts";
 import type { Io } from "./output.ts";
@@ -16,5 +17,16 @@ export async function connect(io: Io, service: string, options: CommonOptions): 
   const certs =
     options.certs === undefined ? join(book.certDirectory, "operator") : resolve(io.workingDirectory, options.certs);
   const credentials = await operatorCredentials(certs, service);
-  return await openChannel(service, address, credentials);
+  return asPerson(await openChannel(service, address, credentials), io.user);
+}
+
+/** Tells the service with each call which person uses the operator's certificate, for its audit. */
+function asPerson(channel: Channel, user: string | undefined): Channel {
+  if (!user) return channel;
+  const own = [operatorHeader, formatOperator(user)] as const;
+  return {
+    call: (path, requests, options = {}, observer = {}) =>
+      channel.call(path, requests, { ...options, headers: [own, ...(options.headers ?? [])] }, observer),
+    [Symbol.dispose]: () => channel[Symbol.dispose](),
+  };
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { userInfo } from "node:os";
 import { run } from "./cli.ts";
 
 // `weft call ... | head` closes the pipe early: that is an ordinary end.
@@ -10,6 +11,16 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: (text) => process.stderr.write(text),
   workingDirectory: process.cwd(),
   isTerminal: process.stdout.isTTY,
+  user: userName(),
 });
 // A standard input that nobody reads any more would keep the process alive.
 process.stdin.destroy();
+
+/** A container may run us as a user whom nobody has named. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env.USER ?? "";
+  }
+}

@@ -14,6 +14,7 @@ export interface CommonOptions {
 export function withCommonOptions(command: Command): Command {
   return command
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]).default("text"))
+    .addOption(new Option("--json", "short for -o json").implies({ output: "json" }))
     .option("--addr <host:port>", "reach the service at this gRPC address, not at the stack's", parseAddress)
     .option("--certs <dir>", "folder with ca.pem, cert.pem and key.pem of the operator (default: the stack's)")
     .option("--stack <dir>", "folder of the stack, with its stack.json (default: the nearest .weft)")
@@ -23,6 +24,17 @@ export function withCommonOptions(command: Command): Command {
 function parseAddress(value: string): string {
   if (!/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/.test(value)) throw new InvalidArgumentError('Write "host:port".');
   return value;
+}
+
+/** A whole number from 1 to max. */
+export function parseCount(max: number): (value: string) => number {
+  return (value) => {
+    const count = Number(value);
+    if (!/^\d+$/.test(value) || count < 1 || count > max) {
+      throw new InvalidArgumentError(`Write a whole number from 1 to ${max}.`);
+    }
+    return count;
+  };
 }
 
 /** "500ms", "3s", "2m" in milliseconds. */

@@ -6,6 +6,8 @@ export interface Io {
   workingDirectory: string;
   /** Whether stdout is a terminal, whose last line can be written anew. */
   isTerminal?: boolean;
+  /** Who runs the command, for the services' audit; empty if nobody knows. */
+  user?: string;
 }
 
 export type OutputFormat = "text" | "json";

@@ -34,10 +34,11 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   channel: Channel,
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
+  timeoutMs = unaryTimeoutMs,
 ): Promise<MessageShape<O>> {
   const requests = [toBinary(method.input, create(method.input, request))];
   const path = `/${method.parent.typeName}/${method.name}`;
-  for await (const bytes of channel.call(path, requests, { timeoutMs: unaryTimeoutMs })) {
+  for await (const bytes of channel.call(path, requests, { timeoutMs })) {
     return fromBinary(method.output, bytes);
   }
   throw new Error(`${path} ended without an answer`);
