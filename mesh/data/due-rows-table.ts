@@ -23,11 +23,20 @@ export interface ClaimedRow {
   /** What made it due: only if nobody has said otherwise since does the worker set another time. */
   readonly dueAt: Date;
   readonly traceparent: string | null;
+  /** Of this claim; see `DueRow`. */
+  readonly leaseToken: bigint;
 }
 
-interface DueRow extends Omit<ClaimedRow, "attempts"> {
+interface DueRow extends Omit<ClaimedRow, "attempts" | "leaseToken"> {
   readonly attempts: number | string;
+  readonly leaseToken: string;
 }
+
+/** The token of a row that is born leased: its birth is its first claim. */
+export const bornLeaseToken = 1n;
+
+/** Of the text of an error, what is kept in the row. */
+export const lastErrorLengthMax = 500;
 
 /** Leases up to `limit` rows that are due and nobody's, those due longest first. Rows that `skip` knows are left alone. */
 export async function claimDueRows(
@@ -39,7 +48,7 @@ export async function claimDueRows(
   return await at.database.transaction(`${name}.claim`, async (tx) => {
     const rows = await tx.query<DueRow>(
       `${name}.selectDue`,
-      `SELECT ${keyColumn} AS \`key\`, attempts, next_attempt_at AS dueAt, traceparent FROM ${table}
+      `SELECT ${keyColumn} AS \`key\`, attempts, next_attempt_at AS dueAt, traceparent, lease_token AS leaseToken FROM ${table}
        WHERE ${mine}next_attempt_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
        ORDER BY next_attempt_at LIMIT ${claim.limit} FOR UPDATE SKIP LOCKED`,
       [...values, claim.now, claim.now],
@@ -48,11 +57,15 @@ export async function claimDueRows(
     if (free.length === 0) return [];
     await tx.execute(
       `${name}.takeLeases`,
-      `UPDATE ${table} SET lease_owner = ?, lease_until = ?, attempts = attempts + 1
+      `UPDATE ${table} SET lease_owner = ?, lease_until = ?, attempts = attempts + 1, lease_token = lease_token + 1
        WHERE ${keyColumn} IN (${placeholders(free)})`,
       [owner, claim.until, ...free.map(({ key }) => key)],
     );
-    return free.map((row) => ({ ...row, attempts: Number(row.attempts) + 1 }));
+    return free.map((row) => ({
+      ...row,
+      attempts: Number(row.attempts) + 1,
+      leaseToken: BigInt(row.leaseToken) + 1n,
+    }));
   });
 }
 
@@ -69,18 +82,30 @@ export async function renewLeases(at: DueRowsTable, keys: readonly string[], unt
   return keys.filter((key) => !held.has(key));
 }
 
-/** Ends a lease. With a time, the row is due then, unless its next time has been set since it was claimed. */
+/** How a run ended. */
+export interface RunEnd {
+  /** The row is due then, unless its next time has been set since it was claimed; undefined: whatever is set stands. */
+  readonly nextAttemptAt: Date | undefined;
+  /** What it failed with; undefined if it did not. */
+  readonly error: string | undefined;
+}
+
+/** Ends a lease, and says in the row how the run ended. Does nothing if the lease is somebody else's by now. */
 export async function giveBack(
   at: DueRowsTable,
-  row: Pick<ClaimedRow, "key" | "dueAt">,
-  nextAttemptAt: Date | undefined,
+  row: Pick<ClaimedRow, "key" | "dueAt" | "leaseToken">,
+  { nextAttemptAt, error }: RunEnd,
 ): Promise<void> {
   await at.database.execute(
     `${at.name}.giveBack`,
-    `UPDATE ${at.table} SET lease_owner = NULL, lease_until = NULL,
+    `UPDATE ${at.table} SET lease_owner = NULL, lease_until = NULL, failures = IF(?, failures + 1, 0), last_error = ?,
        next_attempt_at = IF(next_attempt_at = ?, COALESCE(?, next_attempt_at), next_attempt_at)
-     WHERE ${at.keyColumn} = ? AND lease_owner = ?`,
-    [row.dueAt, nextAttemptAt ?? null, row.key, at.owner],
+     WHERE ${at.keyColumn} = ? AND lease_token = ? AND lease_owner = ?`,
+    [
+      error !== undefined,
+      error?.slice(0, lastErrorLengthMax) ?? null,
+      ...[row.dueAt, nextAttemptAt ?? null, row.key, row.leaseToken, at.owner],
+    ],
   );
 }
 
@@ -110,7 +135,11 @@ export async function readBacklog(at: DueRowsTable, now: Date): Promise<{ count:
   return { count: Number(row?.count ?? 0), oldest: row?.oldest ?? undefined };
 }
 
-function rowsOf({ only }: DueRowsTable): { readonly sql: string; readonly values: readonly string[] } {
+/** What restricts a statement to the rows of one worker. */
+export function rowsOf({ only }: Pick<DueRowsTable, "only">): {
+  readonly sql: string;
+  readonly values: readonly string[];
+} {
   return only === undefined ? { sql: "", values: [] } : { sql: `${only.column} = ? AND `, values: [only.value] };
 }
 

@@ -2,10 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../tools/dev/processes/ports.ts";
 import { type TestDatabase, testDatabase } from "../../tools/dev/testing/engines.ts";
 import { currentCall, currentSignal } from "../context/call-context.ts";
+import { errorReason } from "../contract/errors.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
 import { createDatabase } from "./database.ts";
 import { createDueRowsWorker, type DueRow, type DueRowsOptions } from "./due-rows.ts";
 import { readBacklog } from "./due-rows-table.ts";
+import { leaseLost } from "./lease-lost.ts";
 import type { Database } from "./queryable.ts";
 
 let schema: TestDatabase;
@@ -19,7 +21,9 @@ beforeAll(async () => {
   await database.execute(
     "test.createJobs",
     `CREATE TABLE jobs (id VARCHAR(64) PRIMARY KEY, next_attempt_at DATETIME(3) NULL, lease_owner VARCHAR(64) NULL,
-       lease_until DATETIME(3) NULL, attempts INT UNSIGNED NOT NULL, traceparent VARCHAR(64) NULL, KEY (next_attempt_at))`,
+       lease_until DATETIME(3) NULL, attempts INT UNSIGNED NOT NULL, traceparent VARCHAR(64) NULL,
+       lease_token BIGINT UNSIGNED NOT NULL DEFAULT 0, failures INT UNSIGNED NOT NULL DEFAULT 0,
+       last_error VARCHAR(500) NULL, done_by VARCHAR(8) NULL, KEY (next_attempt_at))`,
   );
 });
 
@@ -52,7 +56,7 @@ function worker(run: DueRowsOptions["run"], options: Partial<DueRowsOptions> = {
 }
 
 async function addJob(id: string, leaseUntil: Date | null = null): Promise<void> {
-  const sql = "INSERT INTO jobs VALUES (?, ?, ?, ?, 0, NULL)";
+  const sql = "INSERT INTO jobs (id, next_attempt_at, lease_owner, lease_until, attempts) VALUES (?, ?, ?, ?, 0)";
   await database.execute("test.addJob", sql, [id, new Date(), leaseUntil && "another", leaseUntil]);
 }
 
@@ -66,6 +70,9 @@ async function job(id: string) {
     next_attempt_at: Date | null;
     lease_owner: string | null;
     attempts: number;
+    failures: number;
+    last_error: string | null;
+    done_by: string | null;
   }
   const [row] = await database.query<Row>("test.job", "SELECT * FROM jobs WHERE id = ?", [id]);
   return row;
@@ -97,11 +104,11 @@ test("of a table that several workers share each runs its own, and counts no oth
     ["b1", "b"],
     ["a2", "a"],
   ] as const) {
-    await database.execute("test.addTask", "INSERT INTO tasks VALUES (?, ?, NULL, NULL, 0, NULL, ?)", [
-      id,
-      new Date(),
-      kind,
-    ]);
+    await database.execute(
+      "test.addTask",
+      "INSERT INTO tasks (id, next_attempt_at, attempts, kind) VALUES (?, ?, 0, ?)",
+      [id, new Date(), kind],
+    );
   }
   const ran: string[] = [];
   const run = async ({ key }: DueRow) => {
@@ -222,8 +229,10 @@ test("a row born leased is run inside its caller's trace, and the worker waits f
   });
   const caller = await telemetry.span("caller", {}, async () => {
     const lease = jobs.lease();
-    const sql = "INSERT INTO jobs VALUES ('born', ?, ?, ?, 1, ?)";
-    await database.execute("test.addLeased", sql, [lease.dueAt, lease.owner, lease.until, lease.traceparent]);
+    const sql = `INSERT INTO jobs (id, next_attempt_at, lease_owner, lease_until, attempts, traceparent, lease_token)
+      VALUES ('born', ?, ?, ?, 1, ?, ?)`;
+    const { dueAt, owner, until, traceparent, leaseToken } = lease;
+    await database.execute("test.addLeased", sql, [dueAt, owner, until, traceparent, leaseToken]);
     void jobs.runLeased("born", lease);
     return lease.traceparent;
   });
@@ -259,4 +268,117 @@ test("the metrics show what is due, since when, and what is being worked on", as
   expect(text).toMatch(/^weft_due_rows_running\{worker="test.jobs",lease="claimed"\} 1$/m);
   expect(text).toMatch(/^weft_due_rows_oldest_age.*\{worker="test.jobs"\} 0\.\d+$/m);
   release(undefined);
+});
+
+/** Ends a job on condition that the claim is still this one, as a run has to. */
+async function finishAs(who: string, { key, leaseToken }: DueRow): Promise<undefined> {
+  const sql = "UPDATE jobs SET next_attempt_at = NULL, attempts = 0, done_by = ? WHERE id = ? AND lease_token = ?";
+  const { affectedRows } = await database.execute("test.finishAs", sql, [who, key, leaseToken]);
+  if (affectedRows !== 1) throw leaseLost("test.jobs", key);
+}
+
+test("what a process commits that was frozen past its lease is refused, while another works and after it is done", async () => {
+  await addJob("frozen");
+  const thawed = Promise.withResolvers<void>();
+  const tokens: bigint[] = [];
+  // Nothing of the frozen one reaches the database, its renewals neither.
+  await using cold = createDatabase({
+    url: schema.url,
+    telemetry,
+    onStatement: (_when, name) => (name === "test.jobs.renewLeases" ? thawed.promise : undefined),
+  });
+  const outcomes: string[] = [];
+  await using _frozen = worker(
+    async (row) => {
+      tokens.push(row.leaseToken);
+      await thawed.promise;
+      return await finishAs("frozen", row).catch((error) => {
+        outcomes.push(errorReason(error) ?? "");
+        throw error;
+      });
+    },
+    { database: cold },
+  );
+  await expect.poll(() => tokens).toEqual([1n]);
+  const begun = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  await using _successor = worker(
+    async (row) => {
+      tokens.push(row.leaseToken);
+      begun.resolve();
+      await mayEnd.promise;
+      return await finishAs("other", row);
+    },
+    { pollIntervalMs: 50 },
+  );
+  await begun.promise;
+  thawed.resolve();
+  await expect.poll(() => outcomes).toEqual(["LEASE_LOST"]);
+  expect(tokens).toEqual([1n, 2n]);
+  const during = await job("frozen");
+  expect(during).toMatchObject({ done_by: null, failures: 0, last_error: null });
+  expect(during?.next_attempt_at).not.toBeNull();
+  mayEnd.resolve();
+  await expect.poll(async () => (await job("frozen"))?.done_by).toBe("other");
+  await expect.poll(() => lines.some((line) => line.includes("due row left to another instance"))).toBe(true);
+});
+
+test("a row says how often in a row it has failed and with what, until a run does not fail", async () => {
+  await addJob("flaky");
+  let failing = true;
+  await using _ = worker(
+    async () => {
+      if (failing) throw new Error("é".repeat(600));
+      return { againInMs: 60_000 };
+    },
+    { pollIntervalMs: 20 },
+  );
+  await expect.poll(async () => (await job("flaky"))?.failures).toBeGreaterThanOrEqual(2);
+  expect((await job("flaky"))?.last_error).toBe("é".repeat(500));
+  failing = false;
+  await expect.poll(async () => (await job("flaky"))?.failures).toBe(0);
+  expect((await job("flaky"))?.last_error).toBeNull();
+});
+
+test("rows that do not get on are listed, whatever holds them up, and counted; those that wait or are done are not", async () => {
+  const minute = 60_000;
+  const add = async (id: string, dueMs: number | null, more: { attempts?: number; failures?: number } = {}) => {
+    const sql = `INSERT INTO jobs (id, next_attempt_at, attempts, failures, last_error, lease_until) VALUES (?, ?, ?, ?, ?, ?)`;
+    const { attempts = 0, failures = 0 } = more;
+    const later = new Date(Date.now() + 10 * minute);
+    const dueAt = dueMs === null ? null : new Date(Date.now() + dueMs);
+    await database.execute("test.addStuck", sql, [id, dueAt, attempts, failures, failures > 0 ? "away" : null, later]);
+  };
+  await add("left", -2 * minute);
+  await add("failing", minute, { attempts: 3, failures: 3 });
+  await add("turning", 2 * minute, { attempts: 50 });
+  await add("young", -1_000, { attempts: 2, failures: 2 });
+  await add("waiting", minute);
+  await add("done", null, { attempts: 90, failures: 9 });
+  await using jobs = worker(async ({ key }) => finish(key), { stuckAfter: { failures: 3, attempts: 50 } });
+  const stuck = await jobs.listOverdue(10);
+  expect(stuck.map(({ key }) => key)).toEqual(["left", "failing", "turning"]);
+  expect(stuck[1]).toMatchObject({ attempts: 3, failures: 3, lastError: "away", leaseOwner: "" });
+  expect(await jobs.listOverdue(1)).toHaveLength(1);
+  const port = await freePort();
+  await using _metrics = await telemetry.serveMetrics({ host: "127.0.0.1", port });
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(text).toMatch(/^weft_due_rows_stuck\{worker="test.jobs"\} 3$/m);
+});
+
+test("retry() ends a wait at once, but neither wakes what is done nor touches what is being run", async () => {
+  const ran: string[] = [];
+  await using jobs = worker(async ({ key }) => {
+    ran.push(key);
+    return finish(key);
+  });
+  const later = new Date(Date.now() + 60_000);
+  const sql = "INSERT INTO jobs (id, next_attempt_at, lease_until, attempts) VALUES (?, ?, ?, 1)";
+  await database.execute("test.addWaiting", sql, ["waits", later, null]);
+  await database.execute("test.addWaiting", sql, ["runs", later, later]);
+  await database.execute("test.addWaiting", sql, ["done", null, null]);
+  expect(await Promise.all(["waits", "runs", "done", "none"].map((id) => jobs.retry(id)))).toEqual([
+    ...[true, false, false, false],
+  ]);
+  await expect.poll(() => ran).toEqual(["waits"]);
 });

@@ -4,7 +4,17 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { SpanOptions, Telemetry } from "../telemetry/telemetry.ts";
 import { measureDueRows } from "./due-rows-metrics.ts";
-import { type ClaimedRow, claimDueRows, giveAllBack, giveBack, type RowsOf, renewLeases } from "./due-rows-table.ts";
+import { endWait, type OverdueRow, type StuckAfter, selectOverdue } from "./due-rows-overdue.ts";
+import {
+  bornLeaseToken,
+  type ClaimedRow,
+  claimDueRows,
+  giveAllBack,
+  giveBack,
+  type RowsOf,
+  renewLeases,
+} from "./due-rows-table.ts";
+import { isLeaseLost, leaseLost } from "./lease-lost.ts";
 import type { Database } from "./queryable.ts";
 
 /**
@@ -16,10 +26,15 @@ import type { Database } from "./queryable.ts";
  *     next_attempt_at DATETIME(3) NULL,  -- when it is due; NULL: there is nothing to do
  *     lease_owner VARCHAR(64) NULL,
  *     lease_until DATETIME(3) NULL,
+ *     lease_token BIGINT UNSIGNED NOT NULL DEFAULT 0, -- claims so far
  *     attempts INT UNSIGNED NOT NULL,    -- runs begun since the work last got on
+ *     failures INT UNSIGNED NOT NULL DEFAULT 0, -- runs in a row that failed
+ *     last_error VARCHAR(500) NULL,      -- what the last run failed with; NULL: it did not
  *     traceparent VARCHAR(64) NULL       -- W3C: the trace that a run continues
  *
- * A lease is no lock, since a process can be frozen past its lease: the work must be safe to run twice.
+ * A lease is no lock, since a process can be frozen past its lease. So each claim has a token, one more than the claim before: what a
+ * run commits for its row carries `AND lease_token = ?`, and is refused with leaseLost() once another has claimed it. What it asks
+ * of others must be safe to ask twice.
  */
 export interface DueRowsOptions {
   /** "order.sagas": names statements, spans and metrics. */
@@ -50,6 +65,8 @@ export interface DueRowsOptions {
   readonly backoffMs?: { readonly first: number; readonly max: number };
   /** Time that runs under way have to end in when the worker is disposed of. */
   readonly drainTimeoutMs?: number;
+  /** When a row is listed, and counted in the metrics, as one that does not get on. Nothing is ever given up here. */
+  readonly stuckAfter?: Partial<StuckAfter>;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -58,12 +75,15 @@ export interface DueRow {
   readonly key: string;
   /** Runs begun since the work last got on, this one included. */
   readonly attempts: number;
+  /** Of this run's claim: its commits are on condition that the row still has it. */
+  readonly leaseToken: bigint;
 }
 
 /** What to write into a row that is born leased to this process, with attempts = 1. */
 export interface RowLease {
   readonly owner: string;
   readonly until: Date;
+  readonly leaseToken: bigint;
   readonly dueAt: Date;
   readonly traceparent: string | null;
 }
@@ -76,10 +96,19 @@ export interface DueRowsWorker extends AsyncDisposable {
   lease(): RowLease;
   /** Runs a row that was committed with such a lease, whatever becomes of the caller. Never rejects: what fails is due again. */
   runLeased(key: string, lease: RowLease): Promise<void>;
+  readonly stuckAfter: StuckAfter;
+  /** Rows that do not get on (`stuckAfter`, unless another measure is given), those due longest first. */
+  listOverdue(limit: number, after?: StuckAfter): Promise<OverdueRow[]>;
+  /** Ends a row's wait for its next attempt. Answers whether it did: not if nothing is due, or it is being run at this moment. */
+  retry(key: string): Promise<boolean>;
 }
 
-/** A run that fails for the tenth time is no passing trouble any more: logged as an error. */
-const errorAfterAttempts = 10;
+/** A run that fails for the tenth time is no passing trouble any more: logged as an error, and listed. */
+const stuckAfterFailures = 10;
+/** No bound: some work is asked about for hours, and gets on all the same. */
+const attemptsUnbounded = 0xffff_ffff;
+/** Far longer than a lease and a poll take. */
+const stuckAfterDueForMs = 60_000;
 /** Time for cut-off runs to notice. */
 const abortTimeoutMs = 1_000;
 
@@ -92,6 +121,8 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
   const owner = `${telemetry.service}-${Array.from({ length: 12 }, () => Math.floor(random() * 36).toString(36)).join("")}`;
   const { database, table, keyColumn, only } = options;
   const at = { name, database, table, keyColumn, only, owner };
+  const defaults = { failures: stuckAfterFailures, attempts: attemptsUnbounded, dueForMs: stuckAfterDueForMs };
+  const stuckAfter: StuckAfter = { ...defaults, ...options.stuckAfter };
   const running = new Map<string, { readonly cut: AbortController; readonly done: Promise<void> }>();
   const runs = telemetry.meter.createCounter("weft.due_rows.runs", { description: "Runs of due rows by outcome" });
   const pauses = createPauses();
@@ -135,34 +166,43 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
   }
 
   async function runAndGiveBack(row: ClaimedRow, cut: AbortSignal): Promise<void> {
-    const { key, attempts } = row;
+    const { key, attempts, leaseToken } = row;
     let nextAttemptAt: Date | undefined;
+    let failure: string | undefined;
     try {
       const timeout = currentSignal();
       const signal = timeout === undefined ? cut : AbortSignal.any([cut, timeout]);
-      const again = await runAs({ signal }, () => options.run({ key, attempts }));
+      const again = await runAs({ signal }, () => options.run({ key, attempts, leaseToken }));
       if (again !== undefined) nextAttemptAt = new Date(clock.now() + again.againInMs);
       runs.add(1, { worker: name, outcome: again === undefined ? "done" : "again" });
     } catch (error) {
+      if (isLeaseLost(error)) {
+        runs.add(1, { worker: name, outcome: "fenced" });
+        logger.warn("due row left to another instance", { worker: name, key, attempts, error });
+        return;
+      }
+      failure = error instanceof Error ? error.message : String(error);
       const delayMs = Math.min(backoffMs.max, backoffMs.first * 2 ** Math.min(attempts - 1, 30)) * (0.5 + random() / 2);
       nextAttemptAt = new Date(clock.now() + delayMs);
       runs.add(1, { worker: name, outcome: "failed" });
-      const level = attempts < errorAfterAttempts ? "warn" : "error";
+      const level = attempts < stuckAfter.failures ? "warn" : "error";
       logger[level]("due row failed", { worker: name, key, attempts, retry_in_ms: Math.round(delayMs), error });
     }
     // A deadline of its own: a run that was cut off must be able to say so.
-    await runDetached({ timeoutMs: leaseMs }, () => giveBack(at, row, nextAttemptAt));
+    await runDetached({ timeoutMs: leaseMs }, () => giveBack(at, row, { nextAttemptAt, error: failure }));
   }
 
   async function renew(): Promise<void> {
     if (running.size === 0) return;
     for (const key of await renewLeases(at, [...running.keys()], leaseEnd())) {
-      running.get(key)?.cut.abort(rpcError(Code.Aborted, `${name}: the lease of ${key} is another instance's now`));
+      running.get(key)?.cut.abort(leaseLost(name, key));
     }
   }
 
   const counts = () => ({ claimed: running.size - leased, bornLeased: leased });
-  const stopMeasuring = measureDueRows(telemetry, at, counts, clock.now);
+  const listOverdue = (limit: number, after = stuckAfter) =>
+    selectOverdue(at, { now: new Date(clock.now()), after, limit });
+  const stopMeasuring = measureDueRows(telemetry, at, { counts, listOverdue, now: clock.now });
   const renewal = setInterval(() => {
     renew().catch((error) => logger.warn("cannot renew leases", { worker: name, error }));
   }, leaseMs / 3);
@@ -180,7 +220,7 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
         });
       }
       const { traceparent = null } = telemetry.inject();
-      return { owner, until: leaseEnd(), dueAt: new Date(clock.now()), traceparent };
+      return { owner, until: leaseEnd(), leaseToken: bornLeaseToken, dueAt: new Date(clock.now()), traceparent };
     },
     async runLeased(key, lease) {
       leased += 1;
@@ -189,6 +229,13 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
       } finally {
         leased -= 1;
       }
+    },
+    stuckAfter,
+    listOverdue,
+    async retry(key) {
+      const done = await endWait(at, key, new Date(clock.now()));
+      pauses.wake();
+      return done;
     },
     async [Symbol.asyncDispose]() {
       stopped = true;

@@ -7,15 +7,14 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
 import { currentCall } from "../context/call-context.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
-import { errorReason } from "../contract/errors.ts";
 import { idempotencyKeyReused, redactedFields, requestHash } from "../contract/idempotency-key.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createIdempotencyStore, type StoredAnswer } from "./idempotency-store.ts";
 import type { Database, Transaction } from "./queryable.ts";
 import { createTurns } from "./turns.ts";
+import { isCommitUnknown } from "./unknown-commit.ts";
 
 export interface IdempotencyOptions {
   readonly database: Database;
@@ -156,11 +155,6 @@ function fieldsLeftOut(
     );
   }
   return leftOut;
-}
-
-/** Whether nobody knows if a transaction has happened: see `Database.transaction`. */
-export function isCommitUnknown(error: unknown): boolean {
-  return error instanceof ConnectError && errorReason(error) === "COMMIT_OUTCOME_UNKNOWN";
 }
 
 /** Runs work now and again, one at a time; returns how to stop, which waits for the one under way. */

@@ -9,13 +9,13 @@ export {
   type DueRowsWorker,
   type RowLease,
 } from "./due-rows.ts";
+export { anyDue, type OverdueRow, type StuckAfter, whyOverdue } from "./due-rows-overdue.ts";
 export { isDatabaseUnavailable, isDuplicateKey, isNoSuchTable } from "./errors.ts";
 export { bucketCount, bucketFor, bucketOf, newId, newUlid } from "./id.ts";
 export {
   createIdempotency,
   type Idempotency,
   type IdempotencyOptions,
-  isCommitUnknown,
   type KeyedMethod,
   type Transact,
 } from "./idempotency.ts";
@@ -27,6 +27,7 @@ export {
   type StoredAnswer,
 } from "./idempotency-store.ts";
 export { type InsertTarget, insertRows } from "./insert-rows.ts";
+export { isLeaseLost, leaseLost } from "./lease-lost.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export type {
   Database,
@@ -36,3 +37,4 @@ export type {
   SqlValue,
   Transaction,
 } from "./queryable.ts";
+export { isCommitUnknown, resolveCommit } from "./unknown-commit.ts";

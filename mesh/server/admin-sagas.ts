@@ -25,6 +25,10 @@ export interface SagaStatus {
   readonly stuckBecause: string;
   /** W3C trace id of the call that began it; may be empty. */
   readonly traceId: string;
+  /** What the last run failed with; empty if it did not. */
+  readonly lastError: string;
+  /** Runs in a row that failed. */
+  readonly failures: number;
 }
 
 export interface SagaStep {

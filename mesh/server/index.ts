@@ -6,4 +6,5 @@ export { createOperatorCheck } from "./operator.ts";
 export type { PageRequest, PageResponse, Pages } from "./public-page.ts";
 export { type PublicServerOptions, servePublic } from "./public-server.ts";
 export { runMain } from "./run-main.ts";
+export { pageOfSagas } from "./saga-page.ts";
 export { type Operations, type RunningServer, type ServeOptions, serve } from "./serve.ts";

@@ -10,6 +10,8 @@ const saga = (sagaId: string): SagaStatus => ({
     leaseOwner: "",
     stuckBecause: "tried 12 times",
     traceId: "",
+    lastError: "away",
+    failures: 12,
   },
 });
 

@@ -61,7 +61,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       only: { column: "channel", value: channel },
       leaseMs: 10_000,
       backoffMs: { first: 1_000, max: 300_000 },
-      run: ({ key, attempts }) => sendMessage(deps, { messageId: key, attempts }),
+      run: ({ key, attempts, leaseToken }) => sendMessage(deps, { messageId: key, attempts, leaseToken }),
     });
     senders.set(channel, resources.use(sender));
   }

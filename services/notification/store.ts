@@ -1,6 +1,13 @@
 import { Code } from "@connectrpc/connect";
 import { type Clock, rpcError } from "@weft/mesh/contract";
-import { type Database, decodePageToken, encodePageToken, type SqlValue, type Transaction } from "@weft/mesh/data";
+import {
+  type Database,
+  decodePageToken,
+  encodePageToken,
+  leaseLost,
+  type SqlValue,
+  type Transaction,
+} from "@weft/mesh/data";
 import type { Channel, Message, MessageState } from "./domain.ts";
 import { createInbox } from "./inbox.ts";
 import type { Inbox, SendDeps } from "./usecases.ts";
@@ -62,13 +69,19 @@ export function createMessageStore(deps: MessageStoreDeps): MessageStore {
         const [row] = await database.query<MessageRow>("notification.selectMessage", sql, [messageId]);
         return row && toMessage(row);
       },
-      async markSent(messageId) {
-        const sql = "UPDATE messages SET state = 'SENT', sent_at = ?, next_attempt_at = NULL WHERE message_id = ?";
-        await database.execute("notification.markSent", sql, [new Date(clock.now()), messageId]);
+      async markSent(messageId, leaseToken) {
+        const sql = `UPDATE messages SET state = 'SENT', sent_at = ?, next_attempt_at = NULL
+          WHERE message_id = ? AND lease_token = ?`;
+        const values = [new Date(clock.now()), messageId, leaseToken];
+        const { affectedRows } = await database.execute("notification.markSent", sql, values);
+        if (affectedRows !== 1) throw leaseLost("notification.messages", messageId);
       },
-      async markFailed(messageId, failure) {
-        const sql = "UPDATE messages SET state = 'FAILED', failure = ?, next_attempt_at = NULL WHERE message_id = ?";
-        await database.execute("notification.markFailed", sql, [failure.slice(0, failureLengthMax), messageId]);
+      async markFailed(messageId, failure, leaseToken) {
+        const sql = `UPDATE messages SET state = 'FAILED', failure = ?, next_attempt_at = NULL
+          WHERE message_id = ? AND lease_token = ?`;
+        const values = [failure.slice(0, failureLengthMax), messageId, leaseToken];
+        const { affectedRows } = await database.execute("notification.markFailed", sql, values);
+        if (affectedRows !== 1) throw leaseLost("notification.messages", messageId);
       },
     },
 

@@ -73,8 +73,9 @@ export class MessageRefused extends Error {
 export interface SendDeps {
   readonly messages: {
     get(messageId: string): Promise<Message | undefined>;
-    markSent(messageId: string): Promise<void>;
-    markFailed(messageId: string, failure: string): Promise<void>;
+    /** @throws ConnectError ABORTED with reason LEASE_LOST if another instance has claimed the message since; so does markFailed */
+    markSent(messageId: string, leaseToken: bigint): Promise<void>;
+    markFailed(messageId: string, failure: string, leaseToken: bigint): Promise<void>;
   };
   readonly carriers: Readonly<Record<Channel, Carrier>>;
   readonly logger: Logger;
@@ -92,7 +93,7 @@ export const attemptsMax = 30;
  */
 export async function sendMessage(
   { messages, carriers, logger }: SendDeps,
-  row: { readonly messageId: string; readonly attempts: number },
+  row: { readonly messageId: string; readonly attempts: number; readonly leaseToken: bigint },
 ): Promise<undefined> {
   const message = await messages.get(row.messageId);
   if (message?.state !== "QUEUED") return;
@@ -100,7 +101,7 @@ export async function sendMessage(
   const fields = { event_id: eventId, user_id: userId, channel, message_id: wireIdOf(message), attempts: row.attempts };
   if (message.recipient === "") {
     logger.warn("message given up: the user's contact has not arrived", fields);
-    await messages.markFailed(messageId, "the user's contact has not arrived");
+    await messages.markFailed(messageId, "the user's contact has not arrived", row.leaseToken);
     return;
   }
   try {
@@ -110,8 +111,8 @@ export async function sendMessage(
   } catch (error) {
     if (!(error instanceof MessageRefused) && row.attempts < attemptsMax) throw error;
     logger.error("message given up", { ...fields, error });
-    await messages.markFailed(messageId, (error as Error).message);
+    await messages.markFailed(messageId, (error as Error).message, row.leaseToken);
     return;
   }
-  await messages.markSent(messageId);
+  await messages.markSent(messageId, row.leaseToken);
 }

@@ -36,6 +36,8 @@ const findings: { [F in Finding["type"]]: Extract<Finding, { type: F }> } = {
   shipped: { type: "shipped", trackingNumber: "DHL-1" },
   delivered: { type: "delivered" },
   customerCancelled: { type: "customerCancelled" },
+  operatorCancelled: { type: "operatorCancelled" },
+  reservationExpired: { type: "reservationExpired" },
 };
 const anyFinding = fc.constantFrom(...Object.values(findings));
 
@@ -70,6 +72,8 @@ captureFailed        | -         | -                | -                | CANCELL
 shipped              | -         | -                | -                | -         | SHIPPED   | -         | -         | -
 delivered            | -         | -                | -                | -         | -         | DELIVERED | -         | -
 customerCancelled    | CANCELLED | CANCELLED        | CANCELLED        | CANCELLED | CANCELLED | -         | -         | -
+operatorCancelled    | CANCELLED | CANCELLED        | CANCELLED        | CANCELLED | CANCELLED | -         | -         | -
+reservationExpired   | CANCELLED | -                | -                | -         | -         | -         | -         | -
 `;
 
 /** How an order comes into each state. */
@@ -97,7 +101,7 @@ describe("decide()", () => {
   test("has a row for each command and a column for each state", () => {
     expect(rows.map(([finding]) => finding).sort()).toEqual(Object.keys(findings).sort());
     expect(states.toSorted()).toEqual(Object.keys(ways).sort());
-    expect(cells).toHaveLength(88);
+    expect(cells).toHaveLength(104);
   });
 
   test.each(cells)("%s, %s: %s", (from, finding, to) => {

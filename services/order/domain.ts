@@ -3,6 +3,7 @@ import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
 import {
+  CancellationCause,
   type OrderAwaitingPayment,
   OrderAwaitingPaymentSchema,
   type OrderCancelled,
@@ -45,15 +46,19 @@ export type OrderState =
   | "DELIVERED"
   | "CANCELLED";
 
-/** An order: the fold of its events. */
+/** Why an order was cancelled, for programs. "": nobody knows. */
+export type CancelCause = "" | Exclude<keyof typeof CancellationCause, "UNSPECIFIED">;
+
+/** An order: the fold of its events. Another field, or another rule in apply(), is another foldVersion. */
 export interface Order {
   readonly orderId: string;
   readonly userId: string;
   readonly state: OrderState;
   readonly lines: readonly OrderLine[];
   readonly total: Money;
-  /** Why it was cancelled; empty otherwise. */
+  /** Why it was cancelled, for people; empty otherwise. */
   readonly cancelReason: string;
+  readonly cancelCause: CancelCause;
   /** What the customer can do while it is AWAITING_PAYMENT; empty otherwise. */
   readonly paymentInstructions: string;
   /** When it is cancelled unless it is paid; only while it is AWAITING_PAYMENT. */
@@ -89,27 +94,38 @@ export type Finding =
   | { readonly type: "captureFailed"; readonly reason: string }
   | { readonly type: "shipped"; readonly trackingNumber: string }
   | { readonly type: "delivered" }
-  | { readonly type: "customerCancelled" };
+  | { readonly type: "customerCancelled" }
+  | { readonly type: "operatorCancelled" }
+  /** Its stock could not be reserved in time. */
+  | { readonly type: "reservationExpired" };
+
+/** Who has ordered, and who runs the shop, may cancel until the parcel leaves. */
+const cancellable = { customerCancelled: "CANCELLED", operatorCancelled: "CANCELLED" } as const;
 
 /** DESIGN.md, section 6: what moves an order from which state to which. Anything else is FAILED_PRECONDITION. */
 export const transitions: {
   readonly [S in OrderState]: { readonly [F in Finding["type"]]?: OrderState };
 } = {
-  PLACED: { stockReserved: "RESERVED", stockRefused: "CANCELLED", customerCancelled: "CANCELLED" },
+  PLACED: {
+    stockReserved: "RESERVED",
+    stockRefused: "CANCELLED",
+    reservationExpired: "CANCELLED",
+    ...cancellable,
+  },
   RESERVED: {
     authorized: "CONFIRMED",
     declined: "CANCELLED",
     authorizationUnknown: "AWAITING_PAYMENT",
-    customerCancelled: "CANCELLED",
+    ...cancellable,
   },
   AWAITING_PAYMENT: {
     authorized: "CONFIRMED",
     declined: "CANCELLED",
     paymentExpired: "CANCELLED",
-    customerCancelled: "CANCELLED",
+    ...cancellable,
   },
-  CONFIRMED: { captured: "PAID", captureFailed: "CANCELLED", customerCancelled: "CANCELLED" },
-  PAID: { shipped: "SHIPPED", customerCancelled: "CANCELLED" },
+  CONFIRMED: { captured: "PAID", captureFailed: "CANCELLED", ...cancellable },
+  PAID: { shipped: "SHIPPED", ...cancellable },
   SHIPPED: { delivered: "DELIVERED" },
   DELIVERED: {},
   CANCELLED: {},
@@ -119,17 +135,17 @@ export const transitions: {
 export function decide(order: Order, finding: Finding): OrderEvent {
   const { orderId, userId, total } = order;
   if (transitions[order.state][finding.type] === undefined) throw illegal(order, finding.type);
-  const cancelled = (reason: string) =>
-    create(OrderCancelledSchema, { orderId, userId, reason, lines: [...order.lines] });
+  const cancelled = (cause: CancellationCause, reason: string) =>
+    create(OrderCancelledSchema, { orderId, userId, cause, reason, lines: [...order.lines] });
   switch (finding.type) {
     case "stockReserved":
       return create(OrderReservedSchema, { orderId });
     case "stockRefused":
-      return cancelled(`out of stock: ${finding.reason}`);
+      return cancelled(CancellationCause.OUT_OF_STOCK, `out of stock: ${finding.reason}`);
     case "authorized":
       return create(OrderConfirmedSchema, { orderId, userId, lines: [...order.lines], total });
     case "declined":
-      return cancelled(`payment declined: ${finding.reason}`);
+      return cancelled(CancellationCause.PAYMENT_DECLINED, `payment declined: ${finding.reason}`);
     case "authorizationUnknown":
       return create(OrderAwaitingPaymentSchema, {
         orderId,
@@ -139,17 +155,21 @@ export function decide(order: Order, finding: Finding): OrderEvent {
         expiresAt: timestampFromDate(finding.dueAt),
       });
     case "paymentExpired":
-      return cancelled("not paid in time");
+      return cancelled(CancellationCause.NOT_PAID_IN_TIME, "not paid in time");
     case "captured":
       return create(OrderPaidSchema, { orderId, userId, total });
     case "captureFailed":
-      return cancelled(`payment failed: ${finding.reason}`);
+      return cancelled(CancellationCause.CAPTURE_FAILED, `payment failed: ${finding.reason}`);
     case "shipped":
       return create(OrderShippedSchema, { orderId, userId, trackingNumber: finding.trackingNumber });
     case "delivered":
       return create(OrderDeliveredSchema, { orderId, userId });
     case "customerCancelled":
-      return cancelled("cancelled by the customer");
+      return cancelled(CancellationCause.CUSTOMER, "cancelled by the customer");
+    case "operatorCancelled":
+      return cancelled(CancellationCause.OPERATOR, "cancelled by the shop");
+    case "reservationExpired":
+      return cancelled(CancellationCause.NOT_RESERVED_IN_TIME, "its stock could not be reserved in time");
   }
 }
 
@@ -164,10 +184,12 @@ export function apply(order: Order | undefined, event: OrderEvent, occurredAt: D
     throw illegal(order, event.$typeName);
   }
   const waits = event.$typeName === "shop.order.v1.OrderAwaitingPayment" ? event : undefined;
+  const ends = event.$typeName === "shop.order.v1.OrderCancelled" ? event : undefined;
   return {
     ...order,
     state,
-    cancelReason: event.$typeName === "shop.order.v1.OrderCancelled" ? event.reason : "",
+    cancelReason: ends?.reason ?? "",
+    cancelCause: causeOf(ends?.cause),
     paymentInstructions: waits?.paymentInstructions ?? "",
     paymentDueAt: waits?.expiresAt && timestampDate(waits.expiresAt),
     trackingNumber: event.$typeName === "shop.order.v1.OrderShipped" ? event.trackingNumber : order.trackingNumber,
@@ -205,6 +227,11 @@ export function sagaDueAt(order: Order, nowMs: number): Date | undefined {
   return new Date(step === "askPayment" ? nowMs + askIntervalMs.first : nowMs);
 }
 
+/** When an order came into the state that it is in. */
+export function stateSince(order: Order): Date {
+  return order.history.at(-1)?.enteredAt ?? new Date(0);
+}
+
 /** Whether nothing can ever happen to the order again. */
 export function isFinal(order: Order): boolean {
   return Object.keys(transitions[order.state]).length === 0;
@@ -229,6 +256,7 @@ function placed(event: OrderPlaced, occurredAt: Date): Order {
     })),
     total: fromMessage(total),
     cancelReason: "",
+    cancelCause: "",
     paymentInstructions: "",
     paymentDueAt: undefined,
     trackingNumber: "",
@@ -254,6 +282,12 @@ function stateAfter(event: Exclude<OrderEvent, OrderPlaced>): OrderState {
     case "shop.order.v1.OrderCancelled":
       return "CANCELLED";
   }
+}
+
+/** A cause that only a later version of this service knows is none here. */
+function causeOf(cause: CancellationCause | undefined): CancelCause {
+  const known = Object.entries(CancellationCause).find(([, value]) => value === cause)?.[0] ?? "UNSPECIFIED";
+  return known === "UNSPECIFIED" ? "" : (known as CancelCause);
 }
 
 function fromMessage(money: Money | undefined): Money {

@@ -1,7 +1,6 @@
 import type { Database, Queryable } from "@weft/mesh/data";
 import type { EventTable } from "@weft/mesh/events";
-import { apply, type Order } from "./domain.ts";
-import { type EventRow, type StoredEvent, toStoredEvent } from "./store.ts";
+import { type EventRow, type StoredEvent, storedEventColumns, toStoredEvent } from "./event-rows.ts";
 
 /** An order with all its events. */
 export interface OrderEvents {
@@ -21,7 +20,7 @@ async function* eventPages(from: Queryable): AsyncIterable<readonly PageRow[]> {
   const read = () =>
     from.query<PageRow>(
       "order.selectEventPage",
-      `SELECT order_id, version, type, payload, occurred_at FROM order_events
+      `SELECT ${storedEventColumns}, version FROM order_events
        WHERE order_id >= ? AND (order_id > ? OR version > ?) ORDER BY order_id, version LIMIT ?`,
       [orderId, orderId, version, pageSize],
     );
@@ -56,11 +55,6 @@ export async function* orderPages(from: Queryable): AsyncIterable<readonly Order
     yield page;
   }
   if (open !== undefined) yield [open];
-}
-
-/** What the events of an order make of it; undefined without any. */
-export function fold(events: readonly StoredEvent[]): Order | undefined {
-  return events.reduce<Order | undefined>((order, { event, occurredAt }) => apply(order, event, occurredAt), undefined);
 }
 
 /** `order_events`, for whoever looks whether all of it can be read. */

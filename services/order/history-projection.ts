@@ -1,9 +1,10 @@
 import { insertRows, type Queryable } from "@weft/mesh/data";
 import type { ProjectionCopy, RebuildableProjection } from "@weft/mesh/events";
 import type { Order } from "./domain.ts";
-import { fold, orderPages } from "./event-pages.ts";
+import { orderPages } from "./event-pages.ts";
+import { readEvents } from "./event-rows.ts";
+import { fold } from "./fold.ts";
 import { historyColumns, historyValues, unlessLaterIsKnown } from "./projection.ts";
-import { readEvents } from "./store.ts";
 
 const table = "order_history";
 /** Orders that one statement compares with what the read model has of them. */

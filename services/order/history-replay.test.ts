@@ -9,9 +9,9 @@ import { OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
 import { testDatabase } from "../../tools/dev/testing/engines.ts";
 import { recordFigures } from "../../tools/dev/testing/figures.ts";
 import { apply, decide, type Finding, type Order, type OrderEvent } from "./domain.ts";
+import type { StoredEvent } from "./event-rows.ts";
 import { historyProjection } from "./history-projection.ts";
 import { type OrderSeed, seedOrders } from "./seed.ts";
-import type { StoredEvent } from "./store.ts";
 
 const orderCount = 20_000;
 const customers = 2_000;

@@ -25,6 +25,7 @@ import { apply, type Order } from "./domain.ts";
 import { start } from "./main.ts";
 import { createOrderStore } from "./store.ts";
 import { hang, type Neighbours, startNeighbours } from "./testing/neighbours.ts";
+import { recordCapture } from "./usecases.ts";
 
 const resources = new AsyncDisposableStack();
 const awaitingPaymentTtlMs = 5_000;
@@ -59,6 +60,9 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 beforeEach(() => shop.reset());
 
+/** The store of an instance that tells nobody here. */
+const otherInstance = () =>
+  createOrderStore({ database, clock: systemClock, publish: async () => {}, onChange: () => {} });
 const newUser = () => ({ userId: newId("usr", 7, { clock: systemClock, random: Math.random }), scopes: ["customer"] });
 const alice = newUser();
 const newKey = () => `key-of-test-${++keys}`;
@@ -496,18 +500,15 @@ describe("GetOrder and WatchOrder", () => {
         states.push(order?.state);
     })();
     await eventually(() => expect(states).toEqual([OrderState.CONFIRMED]));
-    const sql = "UPDATE orders SET state = 'PAID', version = version + 1 WHERE order_id = ?";
-    await database.execute("test.otherInstance", sql, [orderId]);
+    await database.transaction("test.capture", (tx) => recordCapture(otherInstance().unit(tx), orderId));
     await eventually(() => expect(states).toEqual([OrderState.CONFIRMED, OrderState.PAID]));
     caller.abort();
     await expect(watching).rejects.toMatchObject({ code: Code.Canceled });
-    const back = "UPDATE orders SET state = 'CONFIRMED', version = version - 1 WHERE order_id = ?";
-    await database.execute("test.undo", back, [orderId]);
   });
 });
 
 test("every order of this run is the fold of its events", async () => {
-  const store = createOrderStore({ database, clock: systemClock, publish: async () => {}, onChange: () => {} });
+  const store = otherInstance();
   const rows = await database.query<{ order_id: string }>("test.orders", "SELECT order_id FROM orders");
   expect(rows.length).toBeGreaterThan(60);
   for (const { order_id: orderId } of rows) {

@@ -35,6 +35,9 @@ import { historyProjection } from "./history-projection.ts";
 import { createHistoryStore } from "./history-store.ts";
 import { orderRoutes } from "./rpc.ts";
 import { runSaga } from "./saga.ts";
+import { createSagaAdmin, listStuckSagas } from "./saga-admin.ts";
+import { createSagaRows } from "./saga-admin-store.ts";
+import { measureStuckSagas } from "./saga-metrics.ts";
 import { createOrderStore, readVersions } from "./store.ts";
 
 const service = "order";
@@ -69,9 +72,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       for (const [purpose, count] of Object.entries(changes.counts())) result.observe(count, { purpose });
     });
   const orders = createOrderStore({ database, clock, publish: createPublish(outbox), onChange: changes.notify });
-  const { awaitingPaymentTtlMs } = config;
+  const { stays, stuckAfterMs } = config;
   const inventory = createInventory(mesh);
-  const saga = { orders, inventory, payment: createPayment(mesh, logger), clock, random, awaitingPaymentTtlMs };
+  const saga = { orders, inventory, payment: createPayment(mesh, logger), clock, random, stays };
   const sagas = resources.use(
     createDueRowsWorker({
       name: "order.sagas",
@@ -79,9 +82,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       telemetry,
       table: "sagas",
       keyColumn: "order_id",
-      run: ({ key, attempts }) => runSaga(saga, { orderId: key, attempts }),
+      run: ({ key, attempts, leaseToken }) => runSaga(saga, { orderId: key, attempts, leaseToken }),
     }),
   );
+  const adminDeps = { orders, sagaRows: createSagaRows(database), sagas, clock, stays, stuckAfterMs };
+  measureStuckSagas(telemetry, () => listStuckSagas(adminDeps));
   await ensureFilled({ database, clock }, historyProjection, service);
   const handlers = [...orderHandlers({ orders, wakeSagas: sagas.wake }), ...historyHandlers()];
   const consumer = resources.use(startConsumer({ service, database, broker, telemetry, handlers }));
@@ -113,7 +118,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
-      operations: { audit, deadLetters: consumer.deadLetters, events },
+      operations: { audit, deadLetters: consumer.deadLetters, events, sagas: createSagaAdmin(adminDeps) },
     }),
   );
   return resources.move();

@@ -25,11 +25,11 @@ export function toMessage(order: Order): MessageInitShape<typeof OrderSchema> {
   };
 }
 
-/** An order that was answered, to be answered again. When its payment is due the contract does not say. */
+/** An order that was answered, to be answered again. When its payment is due, and the cause of its end, the contract does not say. */
 export function fromMessage(order: OrderMessage): Order {
   const { orderId, userId, cancelReason, paymentInstructions, trackingNumber } = order;
   return {
-    ...{ orderId, userId, cancelReason, paymentInstructions, trackingNumber, paymentDueAt: undefined },
+    ...{ orderId, userId, cancelReason, paymentInstructions, trackingNumber, paymentDueAt: undefined, cancelCause: "" },
     state: stateOf(order.state),
     lines: order.lines.map(({ sku, name, quantity, unitPrice }) => ({
       ...{ sku, name, quantity },

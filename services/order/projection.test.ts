@@ -9,9 +9,9 @@ import { OrderService, OrderState } from "../../gen/shop/order/v1/order_pb.ts";
 import { PaymentCapturedSchema } from "../../gen/shop/payment/v1/events_pb.ts";
 import { loadConfig } from "./config.ts";
 import { apply, type Order } from "./domain.ts";
+import { readEvents } from "./event-rows.ts";
 import { historyProjection } from "./history-projection.ts";
 import { start } from "./main.ts";
-import { readEvents } from "./store.ts";
 import { type Neighbours, startNeighbours } from "./testing/neighbours.ts";
 
 const resources = new AsyncDisposableStack();

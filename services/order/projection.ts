@@ -2,9 +2,9 @@ import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
 import { insertRows, type SqlValue, type Transaction } from "@weft/mesh/data";
 import type { Order, OrderState } from "./domain.ts";
-import { fold } from "./event-pages.ts";
+import { readEvents } from "./event-rows.ts";
+import { fold } from "./fold.ts";
 import { summaryOf } from "./history.ts";
-import { readEvents } from "./store.ts";
 
 /** The columns of the history. */
 export const historyColumns = [

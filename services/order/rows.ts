@@ -1,5 +1,6 @@
 import type { SqlValue } from "@weft/mesh/data";
-import type { Order, OrderState } from "./domain.ts";
+import type { CancelCause, Order, OrderState } from "./domain.ts";
+import { foldVersion } from "./fold.ts";
 
 /** A row of the table `orders` as the driver reads it. */
 export interface OrderRow {
@@ -10,11 +11,13 @@ export interface OrderRow {
   readonly currency_code: string;
   readonly total_minor_units: string;
   readonly cancel_reason: string;
+  readonly cancel_cause: CancelCause;
   readonly payment_instructions: string;
   readonly payment_due_at: Date | null;
   readonly tracking_number: string;
   readonly history: string;
   readonly version: number;
+  readonly fold_version: number;
 }
 
 /** One line inside `order_lines`; its currency is the order's. */
@@ -42,11 +45,13 @@ export const orderColumns = [
   "currency_code",
   "total_minor_units",
   "cancel_reason",
+  "cancel_cause",
   "payment_instructions",
   "payment_due_at",
   "tracking_number",
   "history",
   "version",
+  "fold_version",
 ];
 
 export function orderValues(order: Order, bucket: number): SqlValue[] {
@@ -71,14 +76,17 @@ export function orderValues(order: Order, bucket: number): SqlValue[] {
     order.total.currencyCode,
     order.total.minorUnits,
     order.cancelReason,
+    order.cancelCause,
     order.paymentInstructions,
     order.paymentDueAt ?? null,
     order.trackingNumber,
     JSON.stringify(history),
     order.version,
+    foldVersion,
   ];
 }
 
+/** A row as it is; `readOrder` sees to it that it is what the events say. */
 export function toOrder(row: OrderRow): Order {
   const currencyCode = row.currency_code;
   return {
@@ -93,6 +101,7 @@ export function toOrder(row: OrderRow): Order {
     })),
     total: { currencyCode, minorUnits: BigInt(row.total_minor_units) },
     cancelReason: row.cancel_reason,
+    cancelCause: row.cancel_cause,
     paymentInstructions: row.payment_instructions,
     paymentDueAt: row.payment_due_at ?? undefined,
     trackingNumber: row.tracking_number,

@@ -60,11 +60,11 @@ function shop(answers: {
     },
     clock: { now: () => nowMs, monotonic: () => nowMs },
     random: () => 1,
-    awaitingPaymentTtlMs: ttlMs,
+    stays: { placedTtlMs: 2 * ttlMs, reservedTtlMs: ttlMs, awaitingPaymentTtlMs: ttlMs },
   };
   return {
     asked,
-    run: (attempts = 1) => runSaga(deps, { orderId: "ord_1", attempts }),
+    run: (attempts = 1) => runSaga(deps, { orderId: "ord_1", attempts, leaseToken: 1n }),
     state: () => order.state,
     order: () => order,
     finished: () => finished,

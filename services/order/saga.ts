@@ -1,6 +1,16 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Clock, type Random, rpcError } from "@weft/mesh/contract";
-import { askIntervalMs, decide, type Finding, isSettled, nextStep, type Order, type OrderEvent } from "./domain.ts";
+import { isLeaseLost } from "@weft/mesh/data";
+import {
+  askIntervalMs,
+  decide,
+  type Finding,
+  isSettled,
+  nextStep,
+  type Order,
+  type OrderEvent,
+  stateSince,
+} from "./domain.ts";
 
 /** What payment knows of an order's authorization. */
 export type AuthorizationAnswer =
@@ -8,15 +18,29 @@ export type AuthorizationAnswer =
   | { readonly type: "declined"; readonly reason: string }
   | { readonly type: "unknown" };
 
+/** The longest that an order stays in a state that the saga is to move it on from. */
+export interface Stays {
+  /** PLACED: then it is cancelled. */
+  readonly placedTtlMs: number;
+  /** RESERVED: then it is not charged any more, but waits until it is known whether it was. */
+  readonly reservedTtlMs: number;
+  /** AWAITING_PAYMENT: then it is cancelled, unless payment says at that moment that it is paid. */
+  readonly awaitingPaymentTtlMs: number;
+}
+
 export interface SagaDeps {
   readonly orders: {
     get(orderId: string): Promise<Order | undefined>;
     /** Of an order that is RESERVED. @throws ConnectError ABORTED if it is not any more */
     paymentMethod(orderId: string): Promise<string>;
-    /** Commits event, row and the saga's next time together. @throws ConnectError ABORTED if the order has changed meanwhile */
-    append(order: Order, event: OrderEvent): Promise<Order>;
-    /** Nothing is left to do, unless the order has changed meanwhile. */
-    finishSaga(order: Order): Promise<void>;
+    /**
+     * Commits event, row and the saga's next time together, if the lease is still the one of this token.
+     *
+     * @throws ConnectError ABORTED: ORDER_CHANGED if the order has changed meanwhile, LEASE_LOST if another instance drives it now
+     */
+    append(order: Order, event: OrderEvent, leaseToken: bigint): Promise<Order>;
+    /** Nothing is left to do, unless the order has changed or the lease gone meanwhile. */
+    finishSaga(order: Order, leaseToken: bigint): Promise<void>;
   };
   readonly inventory: {
     /** All lines or none; asked again where it holds them, it says so. */
@@ -32,35 +56,39 @@ export interface SagaDeps {
   };
   readonly clock: Clock;
   readonly random: Random;
-  /** How long an order waits for its payment before it is cancelled. */
-  readonly awaitingPaymentTtlMs: number;
+  readonly stays: Stays;
+}
+
+/** One run of an order's saga. */
+export interface SagaRun {
+  readonly orderId: string;
+  readonly attempts: number;
+  readonly leaseToken: bigint;
 }
 
 /** How often a run starts over because somebody else has moved the order meanwhile. */
 const conflictsMax = 5;
 
 /**
- * Checkout: drives an order from the state it is in as far as it goes now. Every step may be run again, by any instance:
- * reservation, authorization and release are idempotent by order id, and the event's version admits one writer.
+ * Checkout: drives an order from the state it is in as far as it goes now. Every step may be run again, by any instance: reservation,
+ * authorization and release are idempotent by order id, so a run that was frozen past its lease does no harm by asking. What it has
+ * found out it cannot commit: the lease's token admits one run, the event's version one writer.
  *
  * @returns when to look again, or undefined if the last commit has said so
  * @throws what the failing step threw: the saga stays as it is and is run again later
  */
-export async function runSaga(
-  deps: SagaDeps,
-  saga: { readonly orderId: string; readonly attempts: number },
-): Promise<{ againInMs: number } | undefined> {
+export async function runSaga(deps: SagaDeps, saga: SagaRun): Promise<{ againInMs: number } | undefined> {
   for (let conflicts = 0; ; ) {
     const order = await deps.orders.get(saga.orderId);
     if (order === undefined) throw rpcError(Code.DataLoss, `saga without an order: ${saga.orderId}`);
     try {
       const found = await takeStep(deps, order, saga.attempts);
       if (found === "finished") {
-        await deps.orders.finishSaga(order);
+        await deps.orders.finishSaga(order, saga.leaseToken);
         return undefined;
       }
       if ("againInMs" in found) return found;
-      const next = await deps.orders.append(order, decide(order, found));
+      const next = await deps.orders.append(order, decide(order, found), saga.leaseToken);
       if (isSettled(next) && nextStep(next) !== "release") return undefined;
     } catch (error) {
       conflicts += 1;
@@ -76,10 +104,12 @@ async function takeStep(
 ): Promise<Finding | { againInMs: number } | "finished"> {
   switch (nextStep(order)) {
     case "reserve": {
+      if (hasStayed(order, deps.stays.placedTtlMs, deps.clock)) return { type: "reservationExpired" };
       const answer = await deps.inventory.reserve(order);
       return answer.type === "reserved" ? { type: "stockReserved" } : { type: "stockRefused", reason: answer.reason };
     }
     case "authorize": {
+      if (hasStayed(order, deps.stays.reservedTtlMs, deps.clock)) return waitForPayment(deps, order);
       const answer = await deps.payment.authorize(order, await deps.orders.paymentMethod(order.orderId));
       return answer.type === "unknown" ? waitForPayment(deps, order) : answer;
     }
@@ -105,7 +135,7 @@ async function askPayment(deps: SagaDeps, order: Order, attempts: number): Promi
 }
 
 function waitForPayment(deps: SagaDeps, order: Order): Finding {
-  const dueAt = new Date(deps.clock.now() + deps.awaitingPaymentTtlMs);
+  const dueAt = new Date(deps.clock.now() + deps.stays.awaitingPaymentTtlMs);
   const instructions =
     `We could not find out whether your payment went through. Your order is kept until ${dueAt.toISOString()}. ` +
     "If the payment went through, the order is confirmed by itself; if not, it is cancelled then and nothing is charged. " +
@@ -113,6 +143,10 @@ function waitForPayment(deps: SagaDeps, order: Order): Finding {
   return { type: "authorizationUnknown", instructions, dueAt };
 }
 
+function hasStayed(order: Order, ttlMs: number, clock: Clock): boolean {
+  return clock.now() - stateSince(order).getTime() >= ttlMs;
+}
+
 function isConflict(error: unknown): boolean {
-  return error instanceof ConnectError && error.code === Code.Aborted;
+  return error instanceof ConnectError && error.code === Code.Aborted && !isLeaseLost(error);
 }

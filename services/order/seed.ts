@@ -1,8 +1,8 @@
 import { bucketOf, type Database, insertRows } from "@weft/mesh/data";
 import type { Order, OrderState } from "./domain.ts";
+import { eventColumns, eventValues, type StoredEvent } from "./event-rows.ts";
 import { projectOrders } from "./projection.ts";
 import { orderColumns, orderValues } from "./rows.ts";
-import { encodeEvent, type StoredEvent } from "./store.ts";
 
 /** An order that was placed long ago. */
 export interface OrderSeed {
@@ -36,11 +36,9 @@ export async function seedOrders(database: Database, seeds: readonly OrderSeed[]
     await insertRows(
       tx,
       "order.seedEvents",
-      { table: "order_events", columns: ["order_id", "version", "type", "payload", "occurred_at"] },
+      { table: "order_events", columns: eventColumns },
       seeds.flatMap(({ order: { orderId }, events }) =>
-        events.map(({ event, occurredAt }, index) => [
-          ...[orderId, index + 1, event.$typeName, encodeEvent(event), occurredAt],
-        ]),
+        events.map((event, index) => eventValues(orderId, index + 1, event)),
       ),
     );
     await insertRows(

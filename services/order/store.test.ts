@@ -12,7 +12,8 @@ import { createOrderStore, type OrderStore, readVersions } from "./store.ts";
 const telemetry = createTelemetry({ service: "order", write: () => {} });
 const now = new Date("2026-03-01T12:00:00.123Z");
 const clock: Clock = { now: () => now.getTime(), monotonic: () => 0 };
-const lease: RowLease = { owner: "order-1", until: new Date(now.getTime() + 5_000), dueAt: now, traceparent: null };
+const until = new Date(now.getTime() + 5_000);
+const lease: RowLease = { owner: "order-1", until, leaseToken: 1n, dueAt: now, traceparent: null };
 const newOrderId = () => newId("ord", 1_023, { clock: systemClock, random: Math.random });
 
 const resources = new AsyncDisposableStack();
@@ -146,8 +147,8 @@ describe("append()", () => {
   test("of two who append to the same version one is ABORTED, and leaves nothing", async () => {
     const order = await place();
     const both = await Promise.allSettled([
-      store.append(order, decide(order, { type: "stockReserved" })),
-      store.append(order, decide(order, { type: "stockRefused", reason: "none" })),
+      store.append(order, decide(order, { type: "stockReserved" }), 1n),
+      store.append(order, decide(order, { type: "stockRefused", reason: "none" }), 1n),
     ]);
     expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
     const rejected = both.find((result) => result.status === "rejected");
@@ -159,44 +160,44 @@ describe("append()", () => {
 
   test("sets the saga's next time, and forgets the payment method once payment has been asked", async () => {
     const order = await place();
-    const reserved = await store.append(order, decide(order, { type: "stockReserved" }));
+    const reserved = await store.append(order, decide(order, { type: "stockReserved" }), 1n);
     expect(await sagaOf(order.orderId)).toMatchObject({
       next_attempt_at: now,
       attempts: 0,
       payment_method: "tok_visa",
     });
-    const waiting = await store.append(reserved, decide(reserved, unknown));
+    const waiting = await store.append(reserved, decide(reserved, unknown), 1n);
     const soon = new Date(now.getTime() + 1_000);
     expect(await sagaOf(order.orderId)).toMatchObject({ next_attempt_at: soon, payment_method: null });
     expect(await store.get(order.orderId)).toEqual(waiting);
-    await store.append(waiting, decide(waiting, { type: "paymentExpired" }));
+    await store.append(waiting, decide(waiting, { type: "paymentExpired" }), 1n);
     expect(await sagaOf(order.orderId)).toMatchObject({ next_attempt_at: now });
     const cancelled = (await store.get(order.orderId)) as Order;
-    await store.finishSaga(cancelled);
+    await store.finishSaga(cancelled, 1n);
     expect(await sagaOf(order.orderId)).toMatchObject({ next_attempt_at: null });
   });
 
   test("the saga of an order that has changed meanwhile is not finished: what the change made due stays due", async () => {
     const placed = await place();
-    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }));
-    const confirmed = await store.append(reserved, decide(reserved, { type: "authorized" }));
-    await store.append(confirmed, decide(confirmed, { type: "captureFailed", reason: "expired" }));
-    await store.finishSaga(confirmed);
+    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }), 1n);
+    const confirmed = await store.append(reserved, decide(reserved, { type: "authorized" }), 1n);
+    await store.append(confirmed, decide(confirmed, { type: "captureFailed", reason: "expired" }), 1n);
+    await store.finishSaga(confirmed, 1n);
     expect(await sagaOf(placed.orderId)).toMatchObject({ next_attempt_at: now });
   });
 
   test("a payment method that is forgotten by now says that the order has changed", async () => {
     const placed = await place();
-    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }));
+    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }), 1n);
     expect(await store.paymentMethod(placed.orderId)).toBe("tok_visa");
-    await store.append(reserved, decide(reserved, { type: "authorized" }));
+    await store.append(reserved, decide(reserved, { type: "authorized" }), 1n);
     await expect(store.paymentMethod(placed.orderId)).rejects.toMatchObject({ code: Code.Aborted });
   });
 
   test("joins the transaction of an event, whose row lock keeps others out", async () => {
     const placed = await place();
-    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }));
-    await store.append(reserved, decide(reserved, { type: "authorized" }));
+    const reserved = await store.append(placed, decide(placed, { type: "stockReserved" }), 1n);
+    await store.append(reserved, decide(reserved, { type: "authorized" }), 1n);
     const append = (finding: "captured" | "captureFailed") =>
       database.transaction("test.consume", async (tx) => {
         const unit = store.unit(tx);
@@ -224,7 +225,7 @@ describe("append()", () => {
 
 test("readVersions() answers for those orders that exist", async () => {
   const [first, second] = [await place(), await place()];
-  await store.append(second, decide(second, { type: "stockReserved" }));
+  await store.append(second, decide(second, { type: "stockReserved" }), 1n);
   const versions = await readVersions(database, [first.orderId, second.orderId, "ord_none"]);
   expect(versions).toEqual(
     new Map([

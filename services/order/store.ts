@@ -1,4 +1,3 @@
-import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Clock, rpcError } from "@weft/mesh/contract";
 import {
@@ -8,23 +7,17 @@ import {
   isCommitUnknown,
   isDuplicateKey,
   type KeyUse,
+  leaseLost,
   type Queryable,
+  resolveCommit,
   type StoredAnswer,
   type Transaction,
 } from "@weft/mesh/data";
-import {
-  OrderAwaitingPaymentSchema,
-  OrderCancelledSchema,
-  OrderConfirmedSchema,
-  OrderDeliveredSchema,
-  OrderPaidSchema,
-  OrderPlacedSchema,
-  OrderReservedSchema,
-  OrderShippedSchema,
-} from "../../gen/shop/order/v1/events_pb.ts";
 import { apply, type Order, type OrderEvent, sagaDueAt } from "./domain.ts";
+import { encodeEvent, eventColumns, eventValues, readEvents, readEventsAfter, type StoredEvent } from "./event-rows.ts";
 import type { FulfilmentDeps } from "./fulfilment.ts";
-import { type OrderRow, orderColumns, orderValues, toOrder } from "./rows.ts";
+import { readOrder } from "./read-order.ts";
+import { orderColumns, orderValues } from "./rows.ts";
 import type { SagaDeps } from "./saga.ts";
 import type { KnownKey, OrderUnit, PlaceOrderDeps } from "./usecases.ts";
 
@@ -47,28 +40,21 @@ export interface OrderStoreDeps {
   readonly onChange: (orderId: string, version: number) => void;
 }
 
-const schemas = new Map<string, DescMessage>(
-  [
-    OrderPlacedSchema,
-    OrderReservedSchema,
-    OrderAwaitingPaymentSchema,
-    OrderConfirmedSchema,
-    OrderPaidSchema,
-    OrderShippedSchema,
-    OrderDeliveredSchema,
-    OrderCancelledSchema,
-  ].map((schema) => [schema.typeName, schema]),
-);
-
 export function createOrderStore(deps: OrderStoreDeps): OrderStore {
   const { database } = deps;
+  const resolving = <T>(name: string, fn: (tx: Transaction) => Promise<T>) =>
+    resolveCommit(() => database.transaction(name, fn));
   const keys = createIdempotencyStore(database, deps.clock.now);
   return {
     findKey: async (userId, idempotencyKey) => toKnownKey(await keys.find(placeOrderKey(userId, idempotencyKey))),
-    get: (orderId) => readOrder(database, orderId, ""),
+    get: (orderId) => readOrder(database, orderId),
     unit: (tx) => unitOf(deps, tx),
-    change: (work, transact = database.transaction) => transact("order.change", (tx) => work(unitOf(deps, tx))),
-    append: (order, event) => database.transaction("order.append", (tx) => append(deps, tx, order, event)),
+    change: (work, transact = resolving) => transact("order.change", (tx) => work(unitOf(deps, tx))),
+    append: (order, event, leaseToken) =>
+      resolveCommit(
+        () => database.transaction("order.append", (tx) => append(deps, tx, order, event, leaseToken)),
+        () => database.transaction("order.resolveAppend", (tx) => resolveAppend(deps, tx, order, event, leaseToken)),
+      ),
 
     async place(event, placing) {
       const { orderId, userId } = event;
@@ -81,9 +67,10 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
           if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) return false;
           await tx.execute(
             "order.insertSaga",
-            `INSERT INTO sagas (order_id, payment_method, next_attempt_at, lease_owner, lease_until, attempts, traceparent)
-             VALUES (?, ?, ?, ?, ?, 1, ?)`,
-            [orderId, paymentMethod, lease.dueAt, lease.owner, lease.until, lease.traceparent],
+            `INSERT INTO sagas
+               (order_id, payment_method, next_attempt_at, lease_owner, lease_until, lease_token, attempts, traceparent)
+             VALUES (?, ?, ?, ?, ?, ?, 1, ?)`,
+            [orderId, paymentMethod, lease.dueAt, lease.owner, lease.until, lease.leaseToken, lease.traceparent],
           );
           await appendEvent(deps, tx, undefined, event);
           return true;
@@ -107,10 +94,10 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
       return row.paymentMethod;
     },
 
-    async finishSaga({ orderId, version }) {
+    async finishSaga({ orderId, version }, leaseToken) {
       const sql = `UPDATE sagas SET next_attempt_at = NULL, attempts = 0, payment_method = NULL
-        WHERE order_id = ? AND EXISTS (SELECT 1 FROM orders WHERE order_id = ? AND version = ?)`;
-      await database.execute("order.finishSaga", sql, [orderId, orderId, version]);
+        WHERE order_id = ? AND lease_token = ? AND EXISTS (SELECT 1 FROM orders WHERE order_id = ? AND version = ?)`;
+      await database.execute("order.finishSaga", sql, [orderId, leaseToken, orderId, version]);
     },
 
     events: async (orderId) => (await readEvents(database, [orderId])).get(orderId) ?? [],
@@ -126,41 +113,10 @@ function toKnownKey(stored: StoredAnswer | undefined): KnownKey | undefined {
   return stored && { orderId: Buffer.from(stored.answer).toString(), requestHash: stored.requestHash };
 }
 
-/** What happened to an order, as it is stored. */
-export interface StoredEvent {
-  readonly event: OrderEvent;
-  readonly occurredAt: Date;
-}
-
-/** A row of `order_events` as the driver reads it. */
-export interface EventRow {
-  readonly order_id: string;
-  readonly type: string;
-  readonly payload: Uint8Array;
-  readonly occurred_at: Date;
-}
-
-/** Events of those of the orders that exist, each order's oldest first. */
-export async function readEvents(
-  from: Queryable,
-  orderIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
-  const found = new Map<string, StoredEvent[]>();
-  if (orderIds.length === 0) return found;
-  const sql = `SELECT order_id, type, payload, occurred_at FROM order_events
-    WHERE order_id IN (${orderIds.map(() => "?").join(", ")}) ORDER BY order_id, version`;
-  for (const row of await from.query<EventRow>("order.selectEvents", sql, orderIds)) {
-    const events = found.get(row.order_id) ?? [];
-    found.set(row.order_id, events);
-    events.push(toStoredEvent(row));
-  }
-  return found;
-}
-
 function unitOf(deps: OrderStoreDeps, tx: Transaction): OrderUnit {
   return {
     load: (orderId) => readOrder(tx, orderId, "FOR UPDATE"),
-    append: (order, event) => append(deps, tx, order, event),
+    append: (order, event) => append(deps, tx, order, event, undefined),
   };
 }
 
@@ -175,22 +131,50 @@ export async function readVersions(
   return new Map(rows.map(({ orderId, version }) => [orderId, version]));
 }
 
-async function readOrder(from: Queryable, orderId: string, lock: "" | "FOR UPDATE"): Promise<Order | undefined> {
-  const sql = `SELECT ${orderColumns.join(", ")} FROM orders WHERE order_id = ? ${lock}`;
-  const [row] = await from.query<OrderRow>("order.selectOrder", sql, [orderId]);
-  return row && toOrder(row);
+/**
+ * One more event, the row that it makes, the saga's next time and what others hear of it: all or nothing. A run of the saga shows the
+ * token of its lease; who asks for something himself has none, and is kept apart from others by the version alone.
+ *
+ * @throws ConnectError ABORTED: ORDER_CHANGED, or LEASE_LOST
+ */
+async function append(
+  deps: OrderStoreDeps,
+  tx: Transaction,
+  order: Order,
+  event: OrderEvent,
+  leaseToken: bigint | undefined,
+): Promise<Order> {
+  const next = await appendEvent(deps, tx, order, event);
+  const forgetsMethod = next.state === "RESERVED" ? "" : ", payment_method = NULL";
+  const fence = leaseToken === undefined ? "" : " AND lease_token = ?";
+  const { affectedRows } = await tx.execute(
+    "order.updateSaga",
+    `UPDATE sagas SET next_attempt_at = ?, attempts = 0${forgetsMethod} WHERE order_id = ?${fence}`,
+    [sagaDueAt(next, deps.clock.now()) ?? null, order.orderId, ...(leaseToken === undefined ? [] : [leaseToken])],
+  );
+  if (leaseToken !== undefined && affectedRows !== 1) throw leaseLost("order.sagas", order.orderId);
+  return next;
 }
 
-/** One more event, the row that it makes, the saga's next time and what others hear of it: all or nothing. */
-async function append(deps: OrderStoreDeps, tx: Transaction, order: Order, event: OrderEvent): Promise<Order> {
-  const next = await appendEvent(deps, tx, order, event);
-  const keepsMethod = next.state === "RESERVED";
-  await tx.execute(
-    "order.updateSaga",
-    `UPDATE sagas SET next_attempt_at = ?, attempts = 0${keepsMethod ? "" : ", payment_method = NULL"} WHERE order_id = ?`,
-    [sagaDueAt(next, deps.clock.now()) ?? null, order.orderId],
-  );
-  return next;
+/** What has become of an append whose COMMIT was not answered: the order as it is, if the event is in its stream; else it is appended now. */
+async function resolveAppend(
+  deps: OrderStoreDeps,
+  tx: Transaction,
+  order: Order,
+  event: OrderEvent,
+  leaseToken: bigint,
+): Promise<Order> {
+  // Waits here for the transaction in doubt, which has the row.
+  const now = await readOrder(tx, order.orderId, "FOR UPDATE");
+  if (now === undefined || now.version === order.version) return await append(deps, tx, order, event, leaseToken);
+  const [appended] = await readEventsAfter(tx, order.orderId, order.version);
+  if (appended === undefined || !isSame(appended.event, event)) throw orderChanged(order.orderId);
+  tx.afterCommit(() => deps.onChange(order.orderId, now.version));
+  return now;
+}
+
+function isSame(a: OrderEvent, b: OrderEvent): boolean {
+  return a.$typeName === b.$typeName && Buffer.compare(encodeEvent(a), encodeEvent(b)) === 0;
 }
 
 async function appendEvent(
@@ -205,8 +189,8 @@ async function appendEvent(
   try {
     await tx.execute(
       "order.insertEvent",
-      "INSERT INTO order_events (order_id, version, type, payload, occurred_at) VALUES (?, ?, ?, ?, ?)",
-      [orderId, version, event.$typeName, encodeEvent(event), occurredAt],
+      `INSERT INTO order_events (${eventColumns.join(", ")}) VALUES (${eventColumns.map(() => "?").join(", ")})`,
+      eventValues(orderId, version, { event, occurredAt }),
     );
   } catch (error) {
     if (!isDuplicateKey(error, "PRIMARY")) throw error;
@@ -227,25 +211,10 @@ async function writeOrder(tx: Transaction, order: Order): Promise<void> {
     return;
   }
   const sets = orderColumns.map((name) => `${name} = ?`).join(", ");
-  const sql = `UPDATE orders SET ${sets} WHERE order_id = ?`;
-  await tx.execute("order.updateOrder", sql, [...values, order.orderId]);
-}
-
-/** An event as `order_events` keeps it. */
-export function encodeEvent(event: OrderEvent): Uint8Array {
-  return toBinary(schemaOf(event.$typeName), event);
-}
-
-/** An event as its row keeps it. @throws ConnectError DATA_LOSS if it is of a type that nobody knows */
-export function toStoredEvent(row: EventRow): StoredEvent {
-  const event = fromBinary(schemaOf(row.type), row.payload) as MessageShape<DescMessage> as OrderEvent;
-  return { event, occurredAt: row.occurred_at };
-}
-
-function schemaOf(type: string): DescMessage {
-  const schema = schemas.get(type);
-  if (schema === undefined) throw rpcError(Code.DataLoss, `an order has an event of an unknown type: ${type}`);
-  return schema;
+  // Beside the event's key a second guard, should a stream ever be without its row's versions. Below: a row that was behind its stream.
+  const sql = `UPDATE orders SET ${sets} WHERE order_id = ? AND version < ?`;
+  const { affectedRows } = await tx.execute("order.updateOrder", sql, [...values, order.orderId, order.version]);
+  if (affectedRows !== 1) throw orderChanged(order.orderId);
 }
 
 function orderChanged(orderId: string, cause?: unknown): ConnectError {

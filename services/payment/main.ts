@@ -9,6 +9,7 @@ import { type Config, loadConfig } from "./config.ts";
 import { createPublish, paymentHandlers } from "./events.ts";
 import { createProvider } from "./provider.ts";
 import { paymentRoutes } from "./rpc.ts";
+import { createSagaAdmin } from "./saga-admin.ts";
 import { createPaymentStore } from "./store.ts";
 import { runPayment } from "./usecases.ts";
 
@@ -45,7 +46,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       telemetry,
       table: "payments",
       keyColumn: "order_id",
-      run: ({ key, attempts }) => runPayment(deps, { orderId: key, attempts }),
+      // A payment whose outcome the provider cannot tell is asked about twice a minute; this is most of an hour.
+      stuckAfter: { attempts: 100 },
+      run: ({ key, attempts, leaseToken }) => runPayment(deps, { orderId: key, attempts, leaseToken }),
     }),
   );
   const handlers = paymentHandlers({ payments, clock });
@@ -63,6 +66,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
         audit,
         deadLetters: consumer.deadLetters,
         events: createEventOperations({ database, outbox, files: [file_shop_payment_v1_events] }),
+        sagas: createSagaAdmin({ duePayments: payments.due, worker, clock }),
       },
     }),
   );

@@ -1,7 +1,16 @@
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "@weft/mesh/contract";
-import { type Database, isDuplicateKey, type Queryable, type SqlValue, type Transaction } from "@weft/mesh/data";
+import {
+  type Database,
+  isDuplicateKey,
+  leaseLost,
+  type Queryable,
+  resolveCommit,
+  type SqlValue,
+  type Transaction,
+} from "@weft/mesh/data";
 import { nextAction, type Payment, type PaymentState, type Wanted } from "./domain.ts";
+import type { DuePayment, SagaAdminDeps } from "./saga-admin.ts";
 import type { PaymentChange, Payments } from "./usecases.ts";
 
 export interface PaymentStoreDeps {
@@ -28,20 +37,46 @@ interface PaymentRow {
   readonly requested_at: Date | null;
   readonly updated_at: Date;
   readonly version: number;
+  readonly lease_token: string;
 }
 
+interface DueRow extends PaymentRow {
+  readonly next_attempt_at: Date | null;
+  readonly attempts: number | string;
+  readonly failures: number | string;
+  readonly last_error: string | null;
+  readonly lease_owner: string | null;
+  readonly lease_until: Date | null;
+  readonly traceparent: string | null;
+}
+
+const columns =
+  "order_id, state, wanted, currency_code, amount_minor_units, provider_reference, reason, requested_at, updated_at, version, lease_token";
+
 /** Payments in MariaDB or MySQL. */
-export function createPaymentStore(deps: PaymentStoreDeps): Payments & { within(tx: Transaction): Payments } {
+export function createPaymentStore(
+  deps: PaymentStoreDeps,
+): Payments & { within(tx: Transaction): Payments; due: SagaAdminDeps["duePayments"] } {
   const { database } = deps;
   return {
-    get: (orderId) => read(database, orderId, ""),
-    change: (orderId, change) =>
-      database.transaction("payment.change", (tx) => changePayment(deps, tx, orderId, change)),
+    get: (orderId) => get(database, orderId),
+    change: (orderId, change, leaseToken) =>
+      resolveCommit(() =>
+        database.transaction("payment.change", (tx) => changePayment(deps, tx, orderId, change, leaseToken)),
+      ),
     /** The same store inside somebody else's transaction. */
     within: (tx) => ({
-      get: (orderId) => read(tx, orderId, ""),
+      get: (orderId) => get(tx, orderId),
       change: (orderId, change) => changePayment(deps, tx, orderId, change),
     }),
+    /** Payments as due rows, for operators. */
+    async due(orderIds) {
+      if (orderIds.length === 0) return [];
+      const marks = orderIds.map(() => "?").join(", ");
+      const sql = `SELECT ${columns}, next_attempt_at, attempts, failures, last_error, lease_owner, lease_until, traceparent
+        FROM payments WHERE order_id IN (${marks})`;
+      return (await database.query<DueRow>("payment.selectDuePayments", sql, orderIds)).map(toDuePayment);
+    },
   };
 }
 
@@ -50,8 +85,14 @@ async function changePayment(
   tx: Transaction,
   orderId: string,
   change: PaymentChange,
+  leaseToken?: bigint,
 ): Promise<Payment | undefined> {
-  const before = await read(tx, orderId, "FOR UPDATE");
+  const row = await read(tx, orderId, "FOR UPDATE");
+  // Locked, so it stays this claim's, or another's, until the commit.
+  if (leaseToken !== undefined && BigInt(row?.lease_token ?? 0) !== leaseToken) {
+    throw leaseLost("payment.payments", orderId);
+  }
+  const before = row && toPayment(row);
   const after = change(before);
   if (after === undefined || after === before) return before;
   if (before === undefined) {
@@ -60,7 +101,7 @@ async function changePayment(
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       // It has come between the two; now it can be read, and locked.
-      return await changePayment(deps, tx, orderId, change);
+      return await changePayment(deps, tx, orderId, change, leaseToken);
     }
   } else await update(deps, tx, after, before.version);
   if (before?.state !== after.state) await deps.publish(tx, after);
@@ -69,11 +110,15 @@ async function changePayment(
   return after;
 }
 
-async function read(from: Queryable, orderId: string, lock: "" | "FOR UPDATE"): Promise<Payment | undefined> {
-  const sql = `SELECT order_id, state, wanted, currency_code, amount_minor_units, provider_reference, reason, requested_at, updated_at, version
-    FROM payments WHERE order_id = ? ${lock}`;
-  const [row] = await from.query<PaymentRow>("payment.selectPayment", sql, [orderId]);
+async function get(from: Queryable, orderId: string): Promise<Payment | undefined> {
+  const row = await read(from, orderId, "");
   return row && toPayment(row);
+}
+
+async function read(from: Queryable, orderId: string, lock: "" | "FOR UPDATE"): Promise<PaymentRow | undefined> {
+  const sql = `SELECT ${columns} FROM payments WHERE order_id = ? ${lock}`;
+  const [row] = await from.query<PaymentRow>("payment.selectPayment", sql, [orderId]);
+  return row;
 }
 
 async function insert(deps: PaymentStoreDeps, tx: Transaction, payment: Payment): Promise<void> {
@@ -131,5 +176,14 @@ function toPayment(row: PaymentRow): Payment {
     requestedAt: row.requested_at ?? undefined,
     updatedAt: row.updated_at,
     version: Number(row.version),
+  };
+}
+
+function toDuePayment(row: DueRow): DuePayment {
+  return {
+    ...{ payment: toPayment(row), dueAt: row.next_attempt_at ?? undefined },
+    ...{ attempts: Number(row.attempts), failures: Number(row.failures), lastError: row.last_error ?? "" },
+    ...{ leaseOwner: row.lease_owner ?? "", leaseUntil: row.lease_until ?? undefined },
+    traceId: row.traceparent?.split("-")[1] ?? "",
   };
 }

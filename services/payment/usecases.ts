@@ -20,8 +20,13 @@ export type PaymentChange = (payment: Payment | undefined) => Payment | undefine
 
 export interface Payments {
   get(orderId: string): Promise<Payment | undefined>;
-  /** Commits a change together with its event. Returns the payment as it is then. */
-  change(orderId: string, change: PaymentChange): Promise<Payment | undefined>;
+  /**
+   * Commits a change together with its event. Returns the payment as it is then. If the reply to its COMMIT is lost, the change is
+   * asked again for what there is to change then.
+   *
+   * @throws ConnectError ABORTED with reason LEASE_LOST if a token is given, and another instance has claimed the payment since
+   */
+  change(orderId: string, change: PaymentChange, leaseToken?: bigint): Promise<Payment | undefined>;
 }
 
 /** The payment provider. Each method rejects with UNAVAILABLE or DEADLINE_EXCEEDED if nobody knows whether it was done. */
@@ -98,38 +103,40 @@ export async function getPayment(deps: PaymentDeps, orderId: string): Promise<Pa
 
 /**
  * Does what is due for a payment: finds out about an unknown outcome, captures, voids, refunds. Safe to run twice: the provider takes each
- * once, by key.
+ * once, by key. What it has found out it writes only while its lease is the row's last.
  *
  * @returns when to look again, undefined if the last commit has said so
  * @throws what the provider's answer was, if it was none
  */
 export async function runPayment(
   deps: PaymentDeps,
-  row: { readonly orderId: string; readonly attempts: number },
+  row: { readonly orderId: string; readonly attempts: number; readonly leaseToken: bigint },
 ): Promise<{ againInMs: number } | undefined> {
   const { payments, provider, clock } = deps;
-  const { orderId, attempts } = row;
+  const { orderId, attempts, leaseToken } = row;
   const now = () => new Date(clock.now());
+  const learn = (settle: (known: Payment) => Payment | undefined) =>
+    payments.change(orderId, (known) => known && settle(known), leaseToken);
   for (let payment = await payments.get(orderId); payment !== undefined; ) {
     const { providerReference } = payment;
     switch (nextAction(payment)) {
       case "resolve":
-        payment = await resolve(deps, orderId);
+        payment = await resolve(deps, orderId, leaseToken);
         if (payment?.state === "PENDING") return { againInMs: resolveDelayMs(attempts) };
         break;
       case "capture": {
         const outcome = await provider.capture(orderId, providerReference);
-        payment = await payments.change(orderId, (known) => known && settleCapture(known, outcome, now()));
+        payment = await learn((known) => settleCapture(known, outcome, now()));
         break;
       }
       case "void": {
         const outcome = await provider.void(orderId, providerReference);
-        payment = await payments.change(orderId, (known) => known && settleVoid(known, outcome, now()));
+        payment = await learn((known) => settleVoid(known, outcome, now()));
         break;
       }
       case "refund":
         await provider.refund(orderId, providerReference);
-        payment = await payments.change(orderId, (known) => known && settleRefund(known, now()));
+        payment = await learn((known) => settleRefund(known, now()));
         break;
       case "nothing":
         return undefined;
@@ -149,9 +156,14 @@ export async function recordOrderCancelled(payments: Payments, clock: Clock, ord
 }
 
 /** Asks the provider what became of an authorization, and writes it down. */
-async function resolve({ payments, provider, clock }: PaymentDeps, orderId: string): Promise<Payment | undefined> {
+async function resolve(
+  { payments, provider, clock }: PaymentDeps,
+  orderId: string,
+  leaseToken?: bigint,
+): Promise<Payment | undefined> {
   const found = await provider.find(orderId);
-  return await payments.change(orderId, (known) => known && settleAuthorization(known, found, new Date(clock.now())));
+  const learn: PaymentChange = (known) => known && settleAuthorization(known, found, new Date(clock.now()));
+  return await payments.change(orderId, learn, leaseToken);
 }
 
 function resolveDelayMs(attempts: number): number {

@@ -135,8 +135,9 @@ function printSagas(io: Io, options: CommonOptions, rows: readonly ReturnType<ty
 
 function toRow(service: string, saga: Saga) {
   const { sagaId, kind, state, nextStep, attempts, changedAt, dueAt, leaseOwner, stuckBecause, traceId } = saga;
+  const { failures, lastError } = saga;
   return {
-    ...{ service, sagaId, kind, state, nextStep, attempts, stuckBecause, leaseOwner, traceId },
+    ...{ service, sagaId, kind, state, nextStep, attempts, stuckBecause, leaseOwner, traceId, failures, lastError },
     changedAt: changedAt ? timestampDate(changedAt).toISOString() : "",
     dueAt: dueAt ? timestampDate(dueAt).toISOString() : "",
   };

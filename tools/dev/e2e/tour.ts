@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { runAs } from "@weft/mesh/context";
 import { AuditService } from "@weft/mesh/gen/weft/admin/v1/audit_pb.js";
+import { SagaService } from "@weft/mesh/gen/weft/admin/v1/sagas_pb.js";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { AnalyticsService } from "../../../gen/shop/analytics/v1/analytics_pb.ts";
 import { CatalogService } from "../../../gen/shop/catalog/v1/catalog_pb.ts";
@@ -35,6 +36,7 @@ export async function tourTheShop(tour: Tour): Promise<void> {
   await order(tour, visitor);
   await pay(tour, visitor);
   await lookBack(tour, visitor);
+  await lookAfterSagas(tour, visitor);
   await takeDeliveries(tour);
   await report(tour);
   await writeToCustomers(tour, visitor);
@@ -137,6 +139,26 @@ async function lookBack({ operator, server, until }: Tour, visitor: Visitor): Pr
   });
   await inside.rebuildHistory({});
   await eachPage((pageToken) => operator.client(AuditService, "order").listAudit({ pageSize: 1, pageToken }));
+}
+
+/** What operators do with sagas; and an order whose row older rules have made, or that is behind its events. */
+async function lookAfterSagas({ operator, server }: Tour, visitor: Visitor): Promise<void> {
+  const [kept, given] = [await place(visitor), await place(visitor)];
+  for (const service of ["order", "payment"] as const) {
+    const sagas = operator.client(SagaService, service);
+    await eachPage((pageToken) => sagas.listSagas({ all: true, pageSize: 5, pageToken }));
+    await sagas.listSagas({});
+    await sagas.getSaga({ sagaId: kept });
+    // Nothing is due.
+    await sagas.retrySaga({ sagaId: kept }).catch(() => {});
+  }
+  await operator.client(SagaService, "order").compensateSaga({ sagaId: given, reason: "the tour" });
+  await paid(visitor, kept);
+  await server.query("UPDATE shop_order.orders SET version = version - 1, state = 'CONFIRMED' WHERE order_id = ?", [
+    kept,
+  ]);
+  await visitor.orders.getOrder({ orderId: kept });
+  await visitor.orders.cancelOrder({ orderId: kept });
 }
 
 /** A delivery with bad lines, which come again mended; and stock held for an order that nobody has placed. */

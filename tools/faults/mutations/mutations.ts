@@ -82,7 +82,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "saga-lease-off",
-    what: "a saga is taken though another instance has it, and a change is made to an order that has changed meanwhile",
+    what: "a saga is taken though another instance has it, and what it does not hold any more it changes, as it does an order that has changed meanwhile",
     edits: {
       order: [
         {
@@ -100,6 +100,16 @@ export const mutations: readonly Mutation[] = [
     [orderId],
   );
   const version = Number(last?.version ?? 0) + 1;`,
+        },
+        {
+          module: "services/order/store.ts",
+          find: '" AND lease_token = ?"',
+          replace: '" AND (1 = 1 OR lease_token = ?)"',
+        },
+        {
+          module: "services/order/store.ts",
+          find: "WHERE order_id = ? AND version < ?",
+          replace: "WHERE order_id = ? AND (1 = 1 OR version < ?)",
         },
       ],
     },

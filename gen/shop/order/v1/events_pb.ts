@@ -5,8 +5,8 @@
 // An order's events: what the order is made of (order_events stores exactly these) and, where a subject is given, what
 // other services hear of it.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { OrderLine } from "./order_pb.ts";
@@ -14,13 +14,13 @@ import { file_shop_order_v1_order } from "./order_pb.ts";
 import type { Money } from "../../type/v1/money_pb.ts";
 import { file_shop_type_v1_money } from "../../type/v1/money_pb.ts";
 import { file_weft_v1_options } from "@weft/mesh/gen/weft/v1/options_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file shop/order/v1/events.proto.
  */
 export const file_shop_order_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChpzaG9wL29yZGVyL3YxL2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKoAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRInCgVsaW5lcxgDIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5Oimy4RglChlzaG9wLm9yZGVyLnYxLk9yZGVyUGxhY2VkEghvcmRlcl9pZCIhCg1PcmRlclJlc2VydmVkEhAKCG9yZGVyX2lkGAEgASgJIq4BCg5PcmRlckNvbmZpcm1lZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEicKBWxpbmVzGAMgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJDb25maXJtZWQSCG9yZGVyX2lkIt8BChRPcmRlckF3YWl0aW5nUGF5bWVudBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOjKy4RguCiJzaG9wLm9yZGVyLnYxLk9yZGVyQXdhaXRpbmdQYXltZW50EghvcmRlcl9pZCJ7CglPcmRlclBhaWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwoXc2hvcC5vcmRlci52MS5PcmRlclBhaWQSCG9yZGVyX2lkInYKDE9yZGVyU2hpcHBlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhcKD3RyYWNraW5nX251bWJlchgDIAEoCToqsuEYJgoac2hvcC5vcmRlci52MS5PcmRlclNoaXBwZWQSCG9yZGVyX2lkImEKDk9yZGVyRGVsaXZlcmVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJEZWxpdmVyZWQSCG9yZGVyX2lkIpoBCg5PcmRlckNhbmNlbGxlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lOiyy4RgoChxzaG9wLm9yZGVyLnYxLk9yZGVyQ2FuY2VsbGVkEghvcmRlcl9pZGIGcHJvdG8z", [file_google_protobuf_timestamp, file_shop_order_v1_order, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChpzaG9wL29yZGVyL3YxL2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKoAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRInCgVsaW5lcxgDIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEiIKBXRvdGFsGAQgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5Oimy4RglChlzaG9wLm9yZGVyLnYxLk9yZGVyUGxhY2VkEghvcmRlcl9pZCIhCg1PcmRlclJlc2VydmVkEhAKCG9yZGVyX2lkGAEgASgJIq4BCg5PcmRlckNvbmZpcm1lZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEicKBWxpbmVzGAMgAygLMhguc2hvcC5vcmRlci52MS5PcmRlckxpbmUSIgoFdG90YWwYBCABKAsyEy5zaG9wLnR5cGUudjEuTW9uZXk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJDb25maXJtZWQSCG9yZGVyX2lkIt8BChRPcmRlckF3YWl0aW5nUGF5bWVudBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiIKBXRvdGFsGAMgASgLMhMuc2hvcC50eXBlLnYxLk1vbmV5EhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAQgASgJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOjKy4RguCiJzaG9wLm9yZGVyLnYxLk9yZGVyQXdhaXRpbmdQYXltZW50EghvcmRlcl9pZCJ7CglPcmRlclBhaWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leTonsuEYIwoXc2hvcC5vcmRlci52MS5PcmRlclBhaWQSCG9yZGVyX2lkInYKDE9yZGVyU2hpcHBlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEhcKD3RyYWNraW5nX251bWJlchgDIAEoCToqsuEYJgoac2hvcC5vcmRlci52MS5PcmRlclNoaXBwZWQSCG9yZGVyX2lkImEKDk9yZGVyRGVsaXZlcmVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAk6LLLhGCgKHHNob3Aub3JkZXIudjEuT3JkZXJEZWxpdmVyZWQSCG9yZGVyX2lkIssBCg5PcmRlckNhbmNlbGxlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRInCgVsaW5lcxgEIAMoCzIYLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lEi8KBWNhdXNlGAUgASgOMiAuc2hvcC5vcmRlci52MS5DYW5jZWxsYXRpb25DYXVzZTossuEYKAocc2hvcC5vcmRlci52MS5PcmRlckNhbmNlbGxlZBIIb3JkZXJfaWQqxAIKEUNhbmNlbGxhdGlvbkNhdXNlEiIKHkNBTkNFTExBVElPTl9DQVVTRV9VTlNQRUNJRklFRBAAEiMKH0NBTkNFTExBVElPTl9DQVVTRV9PVVRfT0ZfU1RPQ0sQARInCiNDQU5DRUxMQVRJT05fQ0FVU0VfUEFZTUVOVF9ERUNMSU5FRBACEicKI0NBTkNFTExBVElPTl9DQVVTRV9OT1RfUEFJRF9JTl9USU1FEAMSJQohQ0FOQ0VMTEFUSU9OX0NBVVNFX0NBUFRVUkVfRkFJTEVEEAQSHwobQ0FOQ0VMTEFUSU9OX0NBVVNFX0NVU1RPTUVSEAUSHwobQ0FOQ0VMTEFUSU9OX0NBVVNFX09QRVJBVE9SEAYSKwonQ0FOQ0VMTEFUSU9OX0NBVVNFX05PVF9SRVNFUlZFRF9JTl9USU1FEAdiBnByb3RvMw", [file_google_protobuf_timestamp, file_shop_order_v1_order, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.OrderPlaced
@@ -257,6 +257,13 @@ export type OrderCancelled = Message<"shop.order.v1.OrderCancelled"> & {
    * @generated from field: repeated shop.order.v1.OrderLine lines = 4;
    */
   lines: OrderLine[];
+
+  /**
+   * UNSPECIFIED in events from before there were causes: the reason is then all that is known.
+   *
+   * @generated from field: shop.order.v1.CancellationCause cause = 5;
+   */
+  cause: CancellationCause;
 };
 
 /**
@@ -265,4 +272,72 @@ export type OrderCancelled = Message<"shop.order.v1.OrderCancelled"> & {
  */
 export const OrderCancelledSchema: GenMessage<OrderCancelled> = /*@__PURE__*/
   messageDesc(file_shop_order_v1_events, 7);
+
+/**
+ * Why an order was cancelled, for programs. There may be more of them one day.
+ *
+ * @generated from enum shop.order.v1.CancellationCause
+ */
+export const CancellationCause = {
+  /**
+   * @generated from enum value: CANCELLATION_CAUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: CANCELLATION_CAUSE_OUT_OF_STOCK = 1;
+   */
+  OUT_OF_STOCK: 1,
+
+  /**
+   * @generated from enum value: CANCELLATION_CAUSE_PAYMENT_DECLINED = 2;
+   */
+  PAYMENT_DECLINED: 2,
+
+  /**
+   * Nobody could find out whether it was paid until its time ran out.
+   *
+   * @generated from enum value: CANCELLATION_CAUSE_NOT_PAID_IN_TIME = 3;
+   */
+  NOT_PAID_IN_TIME: 3,
+
+  /**
+   * The payment was authorized, but the money could not be had.
+   *
+   * @generated from enum value: CANCELLATION_CAUSE_CAPTURE_FAILED = 4;
+   */
+  CAPTURE_FAILED: 4,
+
+  /**
+   * @generated from enum value: CANCELLATION_CAUSE_CUSTOMER = 5;
+   */
+  CUSTOMER: 5,
+
+  /**
+   * Somebody who runs the shop.
+   *
+   * @generated from enum value: CANCELLATION_CAUSE_OPERATOR = 6;
+   */
+  OPERATOR: 6,
+
+  /**
+   * Its stock could not be reserved until its time ran out.
+   *
+   * @generated from enum value: CANCELLATION_CAUSE_NOT_RESERVED_IN_TIME = 7;
+   */
+  NOT_RESERVED_IN_TIME: 7,
+} as const;
+
+/**
+ * Why an order was cancelled, for programs. There may be more of them one day.
+ *
+ * @generated from enum shop.order.v1.CancellationCause
+ */
+export type CancellationCause = (typeof CancellationCause)[keyof typeof CancellationCause] | UnknownEnum;
+
+/**
+ * Describes the enum shop.order.v1.CancellationCause.
+ */
+export const CancellationCauseSchema: GenEnum<CancellationCause> = /*@__PURE__*/
+  enumDesc(file_shop_order_v1_events, 0);
 
