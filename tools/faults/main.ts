@@ -9,7 +9,7 @@ import { faultsOf, type Progress, progressFile, report } from "./results.ts";
 import { runAll } from "./runner.ts";
 import { schedule } from "./schedule.ts";
 import { canMount } from "./stack/small-disk.ts";
-import { mutationLine, tableHeader, tableRow, totalsLine } from "./table.ts";
+import { mutationLine, scenarioLines, tableHeader, tableRow, totalsLine } from "./table.ts";
 
 const WEFT = fileURLToPath(new URL("../../.weft/", import.meta.url));
 const DIRECTORY = join(WEFT, "faults");
@@ -24,14 +24,15 @@ const say = (line: string): void => {
 async function run(): Promise<boolean> {
   const startedAt = performance.now();
   const options = readOptions(process.env, canMount());
-  const { kinds, mutations, seedCount, isSmoke } = options;
-  const plan = JSON.stringify([kinds, mutations, seedCount]);
+  const { kinds, mutations, scenarios, seedCount, share, isSmoke } = options;
+  const plan = JSON.stringify([kinds, mutations, scenarios, seedCount, share]);
   const file = progressFile(join(DIRECTORY, "progress.json"));
   const before = options.isFresh ? undefined : file.read(plan, options.seed);
   const seed = before?.seed ?? options.seed ?? Math.floor(Math.random() * 1_000_000) + 1;
-  let progress: Progress = before ?? { seed, plan, rows: [], mutations: [] };
+  let progress: Progress = before ?? { seed, plan, rows: [], mutations: [], scenarios: [] };
   const cells = schedule({ seed, kinds, seedCount });
-  say(`SEED=${seed}: ${cells.length} cells, ${mutations.length} mutations, ${options.rate} operations a second`);
+  const counts = `${cells.length} cells, ${scenarios.length} scenarios, ${mutations.length} mutations`;
+  say(`SEED=${seed}: ${counts}, ${options.rate} operations a second`);
   say(`in this order: ${cells.map(({ name }) => name).join(" ")}`);
   if (!canMount()) say("disk-full faults are left out: they need root, to mount a small file system");
   if (before) say(`going on where a run was interrupted: ${progress.rows.length} cells are done (FRESH=1 starts over)`);
@@ -40,15 +41,25 @@ async function run(): Promise<boolean> {
   for (const row of progress.rows) say(tableRow(row));
   const isNew = (name: string) => !progress.rows.some(({ cell }) => cell === name);
   await runAll(
-    { directory: DIRECTORY, cacheDirectory: join(WEFT, "cache"), seed, rate: options.rate, lanes: options.lanes, say },
+    {
+      ...{ directory: DIRECTORY, cacheDirectory: join(WEFT, "cache"), seed, say },
+      ...{ rate: options.rate, lanes: options.lanes, share },
+    },
     {
       cells: cells.filter(({ name }) => isNew(name)),
       mutations: mutations.filter((name) => !progress.mutations.some(({ mutation }) => mutation === name)),
+      scenarios: scenarios.filter((name) => !progress.scenarios.some(({ scenario }) => scenario === name)),
       async onRow(row) {
         progress = { ...progress, rows: [...progress.rows, row] };
         await file.write(progress);
         say(tableRow(row));
         for (const line of faultsOf({ rows: [row], mutations: [] })) say(`  ${line}`);
+      },
+      async onScenario(row) {
+        progress = { ...progress, scenarios: [...progress.scenarios, row] };
+        await file.write(progress);
+        for (const line of scenarioLines(row)) say(line);
+        for (const line of faultsOf({ rows: [], mutations: [], scenarios: [row] })) say(`  ${line}`);
       },
       async onMutation(row) {
         progress = { ...progress, mutations: [...progress.mutations, row] };

@@ -1,6 +1,7 @@
 import { catalogue, faultOf, SMOKE_KINDS } from "./catalogue/catalogue.ts";
 import { SMOKE_MUTATIONS } from "./mutation-faults.ts";
 import { mutationNamed, mutations } from "./mutations/mutations.ts";
+import { scenarioNamed, scenarios } from "./scenarios/scenarios.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -8,6 +9,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface Options {
   readonly kinds: readonly string[];
   readonly mutations: readonly string[];
+  readonly scenarios: readonly string[];
+  /** How much of each scenario, up to 1. */
+  readonly share: number;
   readonly seedCount: number;
   /** Undefined: that of the run which was interrupted, else a new one. */
   readonly seed: number | undefined;
@@ -21,19 +25,23 @@ export interface Options {
 const SMOKE_SEED = 1;
 
 /**
- * SMOKE=1, SEED=number, SEEDS=number (3), ONLY=kinds or mutations by comma ("none" for neither), FRESH=1, RATE=operations a second,
- * LANES=worlds at a time. @throws Error naming the setting
+ * SMOKE=1, SEED=number, SEEDS=number (3), ONLY=kinds, mutations or scenarios by comma, FRESH=1, RATE=operations a second,
+ * LANES=worlds at a time, SHARE=how much of each scenario (1). @throws Error naming the setting
  */
 export function readOptions(env: Env, canMount: boolean): Options {
   const isSmoke = isOn(env.SMOKE);
   const only = (env.ONLY ?? "").split(",").filter((name) => name !== "");
   const known = mutations.map(({ name }) => name);
+  const stories = scenarios.map(({ name }) => name);
   const all = catalogue.filter(({ needsRoot = false }) => !needsRoot || canMount).map(({ kind }) => kind);
   const asked = {
-    kinds: only.filter((name) => !known.includes(name)).map((name) => faultOf(name).kind),
+    kinds: only.filter((name) => ![...known, ...stories].includes(name)).map((name) => faultOf(name).kind),
     mutations: only.filter((name) => known.includes(name)).map((name) => mutationNamed(name).name),
+    scenarios: only.filter((name) => stories.includes(name)).map((name) => scenarioNamed(name).name),
   };
-  const whole = isSmoke ? { kinds: SMOKE_KINDS, mutations: SMOKE_MUTATIONS } : { kinds: all, mutations: known };
+  const whole = isSmoke
+    ? { kinds: SMOKE_KINDS, mutations: SMOKE_MUTATIONS, scenarios: [] }
+    : { kinds: all, mutations: known, scenarios: stories };
   return {
     ...(only.length > 0 ? asked : whole),
     seedCount: readCount(env, "SEEDS", isSmoke ? 1 : 3),
@@ -42,6 +50,7 @@ export function readOptions(env: Env, canMount: boolean): Options {
     isFresh: isOn(env.FRESH),
     rate: readCount(env, "RATE", 30),
     lanes: readCount(env, "LANES", 2),
+    share: readShare(env, "SHARE"),
   };
 }
 
@@ -55,4 +64,12 @@ function readCount(env: Env, name: string, fallback: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new Error(`${name}=${text} is no whole number above 0`);
+}
+
+function readShare(env: Env, name: string): number {
+  const text = env[name];
+  if (text === undefined || text === "") return 1;
+  const value = Number(text);
+  if (value > 0 && value <= 1) return value;
+  throw new Error(`${name}=${text} is no number above 0 and up to 1`);
 }

@@ -25,10 +25,12 @@ test("a run in which everything was hit and nothing found is green", () => {
     plan: "full",
     rows: [row("a/1"), row("a/2"), row("b/1"), row("b/2")],
     mutations: [caught],
+    scenarios: [],
   };
   expect(faultsOf(progress)).toEqual([]);
   expect(totalsOf(progress)).toEqual({
     ...{ kinds: 2, seeds: 2, hits: 12, lost: 0, duplicated: 0, unresolved: 0, mutations: 1, mutations_caught: 1 },
+    scenarios: 0,
   });
   expect(totalsLine(progress)).toBe(
     "2 kinds x 2 seeds, 400 operations, 12 hits: 0 lost, 0 duplicated, 0 unresolved (8 unknown to their clients); 1 of 1 mutations caught",
@@ -47,6 +49,12 @@ test.each([
   expect(faultsOf({ rows, mutations })).toHaveLength(1);
 });
 
+test("a scenario in which something was found makes a run red, and is counted", () => {
+  const scenarios = [{ scenario: "last-unit", what: "", figures: {}, findings: [finding("duplicated")] }];
+  expect(faultsOf({ rows: [], mutations: [], scenarios })).toHaveLength(1);
+  expect(totalsOf({ rows: [], mutations: [], scenarios })).toMatchObject({ scenarios: 1, duplicated: 1 });
+});
+
 test("what is wrong counts as unresolved", () => {
   const findings = [finding("lost"), finding("duplicated"), finding("unresolved"), finding("wrong")];
   const { lost, duplicated, unresolved } = totalsOf({ rows: [row("a/1", { findings })], mutations: [] });
@@ -59,7 +67,7 @@ test("progress is read again by a run of the same plan only", async () => {
   try {
     const file = progressFile(join(directory, "state", "progress.json"));
     expect(file.read("full", undefined)).toBeUndefined();
-    const progress = { seed: 5, plan: "full", rows: [row("a/1")], mutations: [] };
+    const progress = { seed: 5, plan: "full", rows: [row("a/1")], mutations: [], scenarios: [] };
     await file.write(progress);
     expect(file.read("full", undefined)).toEqual(progress);
     expect(file.read("full", 5)).toEqual(progress);
@@ -73,7 +81,7 @@ test("progress is read again by a run of the same plan only", async () => {
 });
 
 test("the report begins with flat totals", () => {
-  const progress = { seed: 5, plan: "full", rows: [row("a/1")], mutations: [caught] };
+  const progress = { seed: 5, plan: "full", rows: [row("a/1")], mutations: [caught], scenarios: [] };
   const fields = Object.keys(JSON.parse(report(progress, { smoke: false, durationMs: 61_000 })) as object);
   expect(fields.slice(0, 8)).toEqual([
     ...["kinds", "seeds", "hits", "lost", "duplicated", "unresolved", "mutations", "mutations_caught"],

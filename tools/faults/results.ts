@@ -33,6 +33,14 @@ export interface MutationRow {
   readonly isCaught: boolean;
 }
 
+/** What became of one scenario. */
+export interface ScenarioRow {
+  readonly scenario: string;
+  readonly what: string;
+  readonly figures: Readonly<Record<string, number | string>>;
+  readonly findings: readonly Finding[];
+}
+
 /** All that a run has found out so far; kept in a file, so that it goes on where it was interrupted. */
 export interface Progress {
   readonly seed: number;
@@ -40,7 +48,11 @@ export interface Progress {
   readonly plan: string;
   readonly rows: readonly FaultRow[];
   readonly mutations: readonly MutationRow[];
+  readonly scenarios: readonly ScenarioRow[];
 }
+
+/** What became of everything so far. */
+export type Rows = Pick<Progress, "rows" | "mutations"> & Partial<Pick<Progress, "scenarios">>;
 
 export interface Totals {
   readonly kinds: number;
@@ -51,11 +63,12 @@ export interface Totals {
   readonly unresolved: number;
   readonly mutations: number;
   readonly mutations_caught: number;
+  readonly scenarios: number;
 }
 
 /** Sums up: `unresolved` holds whatever is neither lost nor twice and yet not right. */
-export function totalsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations">): Totals {
-  const findings = rows.flatMap((row) => row.findings);
+export function totalsOf({ rows, mutations, scenarios = [] }: Rows): Totals {
+  const findings = [...rows, ...scenarios].flatMap((row) => row.findings);
   const count = (...kinds: Finding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
   const kinds = Map.groupBy(rows, ({ kind }) => kind);
   return {
@@ -67,6 +80,7 @@ export function totalsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations
     unresolved: count("unresolved", "wrong"),
     mutations: mutations.length,
     mutations_caught: mutations.filter(({ isCaught }) => isCaught).length,
+    scenarios: scenarios.length,
   };
 }
 
@@ -76,15 +90,14 @@ export function hasHit({ hits, inFlight }: Pick<FaultRow, "hits" | "inFlight">):
 }
 
 /** Lines that say why a run is red; none: it is green. */
-export function faultsOf({ rows, mutations }: Pick<Progress, "rows" | "mutations">): string[] {
+export function faultsOf({ rows, mutations, scenarios = [] }: Rows): string[] {
+  const told = (where: string, { invariant, kind, subject, detail }: Finding) =>
+    `${where}: ${kind}: ${invariant}: ${subject}: ${detail}`;
   return [
     ...rows.filter((row) => !hasHit(row)).map((row) => `${row.cell} never hit an operation in flight`),
     ...rows.filter((row) => row.recoverMs === null).map((row) => `${row.cell}: no order was confirmed after the heal`),
-    ...rows.flatMap((row) =>
-      row.findings.map(
-        ({ invariant, kind, subject, detail }) => `${row.cell}: ${kind}: ${invariant}: ${subject}: ${detail}`,
-      ),
-    ),
+    ...rows.flatMap(({ cell, findings }) => findings.map((finding) => told(cell, finding))),
+    ...scenarios.flatMap(({ scenario, findings }) => findings.map((finding) => told(scenario, finding))),
     ...mutations
       .filter(({ isCaught }) => !isCaught)
       .map(({ mutation, caughtBy }) =>
@@ -124,9 +137,17 @@ export function progressFile(file: string): ProgressFile {
 
 /** What `results/latest.json` holds: totals in flat fields, then how and what. */
 export function report(progress: Progress, about: { readonly smoke: boolean; readonly durationMs: number }): string {
-  const { seed, rows, mutations } = progress;
+  const { seed, rows, mutations, scenarios } = progress;
   const { smoke } = about;
   const durationS = Math.round(about.durationMs / 1_000);
-  const whole = { ...totalsOf(progress), seed, smoke, duration_s: durationS, rows, mutation_rows: mutations };
+  const whole = {
+    ...totalsOf(progress),
+    seed,
+    smoke,
+    duration_s: durationS,
+    rows,
+    mutation_rows: mutations,
+    scenario_rows: scenarios,
+  };
   return `${JSON.stringify(whole, undefined, 2)}\n`;
 }

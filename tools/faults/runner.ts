@@ -1,12 +1,14 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { seededRandom } from "../dev/history/chance.ts";
 import { faultOf } from "./catalogue/catalogue.ts";
 import { runCell } from "./cell.ts";
 import type { Finding } from "./checks/finding.ts";
 import { DEFAULT_MUTATION_FAULTS, MUTATION_FAULTS } from "./mutation-faults.ts";
 import { mutationNamed } from "./mutations/mutations.ts";
 import { replayStream } from "./replay-stream.ts";
-import type { FaultRow, MutationRow } from "./results.ts";
+import type { FaultRow, MutationRow, ScenarioRow } from "./results.ts";
+import { scenarioNamed } from "./scenarios/scenarios.ts";
 import { type Cell, deriveSeed } from "./schedule.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -19,24 +21,29 @@ export interface RunnerOptions {
   readonly rate: number;
   /** Worlds at a time. One is under load, the others come to rest meanwhile. */
   readonly lanes: number;
+  /** How much of each scenario, up to 1. */
+  readonly share: number;
   readonly say: (line: string) => void;
 }
 
 export interface Work {
   readonly cells: readonly Cell[];
   readonly mutations: readonly string[];
+  readonly scenarios: readonly string[];
   readonly onRow: (row: FaultRow) => Promise<void>;
   readonly onMutation: (row: MutationRow) => Promise<void>;
+  readonly onScenario: (row: ScenarioRow) => Promise<void>;
 }
 
 /** Cells that one world bears: the mail catcher forgets, and what is checked after each cell grows. */
 const CELLS_PER_WORLD_MAX = 10;
 const REPLAY_TIMEOUT_MS = 60_000;
 
-/** Runs all cells, then all mutations. */
+/** Runs all cells, then all scenarios, then all mutations. */
 export async function runAll(options: RunnerOptions, work: Work): Promise<void> {
   const alone = createMutex();
   const cells = [...work.cells];
+  const scenarios = [...work.scenarios];
   const mutations = [...work.mutations];
   let worlds = 0;
 
@@ -70,6 +77,20 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
     }
   };
 
+  const runScenarios = async (): Promise<void> => {
+    for (let name = scenarios.shift(); name !== undefined; name = scenarios.shift()) {
+      const world = await open([]);
+      let kept = "";
+      try {
+        const row = await runScenario(options, world, alone, name);
+        await work.onScenario(row);
+        if (row.findings.length > 0) kept = name;
+      } finally {
+        await close(options, world, kept);
+      }
+    }
+  };
+
   const runMutations = async (): Promise<void> => {
     for (let name = mutations.shift(); name !== undefined; name = mutations.shift()) {
       const world = await open([name]);
@@ -83,9 +104,23 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
 
   const lane = async (): Promise<void> => {
     await runCells();
+    await runScenarios();
     await runMutations();
   };
   await Promise.all(Array.from({ length: options.lanes }, lane));
+}
+
+/** Tells a story in a world of its own, with both cores to itself. */
+async function runScenario(
+  { seed, share, say }: RunnerOptions,
+  world: World,
+  alone: <T>(work: () => Promise<T>) => Promise<T>,
+  name: string,
+): Promise<ScenarioRow> {
+  const { what, run } = scenarioNamed(name);
+  const random = seededRandom(deriveSeed(seed, name));
+  const { figures, findings } = await alone(() => run({ world, random, share, say }));
+  return { scenario: name, what, figures, findings };
 }
 
 /** Gives a mutated shop one fault after another until an invariant reports what the mutation was made for. */

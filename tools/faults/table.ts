@@ -1,4 +1,4 @@
-import { type FaultRow, type MutationRow, type Progress, totalsOf } from "./results.ts";
+import { type FaultRow, type MutationRow, type Progress, type ScenarioRow, totalsOf } from "./results.ts";
 
 const WIDTHS = [24, 12, 8, 10, 8, 8, 6, 6, 8];
 const HEADER = ["fault", "seed", "hits", "in flight", "recover", "quiet", "lost", "twice", "unknown"];
@@ -26,6 +26,12 @@ export function tableRow(row: FaultRow): string {
 export function mutationLine({ mutation, caughtBy, isCaught }: MutationRow): string {
   const by = caughtBy.length === 0 ? "by nothing" : `by ${caughtBy.join("; ")}`;
   return `${isCaught ? "red, as it must be" : "NOT CAUGHT"}: ${mutation}: ${by}`;
+}
+
+/** What became of a scenario, and its figures. */
+export function scenarioLines({ scenario, what, figures, findings }: ScenarioRow): string[] {
+  const told = Object.entries(figures).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+  return [`${findings.length === 0 ? "as it must be" : "RED"}: ${scenario}: ${what}`, `  ${told.join("; ")}`];
 }
 
 export function totalsLine(progress: Progress): string {
