@@ -31,6 +31,14 @@ describe("loadMeshConfig()", () => {
   });
 
   test.each([
+    ["0.01", 0.01],
+    ["0", 0],
+    ["", undefined],
+  ])("reads which part of the traces is recorded: %j", (text, ratio) => {
+    expect(loadMeshConfig({ ...env, OTEL_TRACES_SAMPLER_ARG: text }).telemetry.sampleRatio).toBe(ratio);
+  });
+
+  test.each([
     ["WEFT_GRPC_ADDR", undefined],
     ["WEFT_HEALTH_ADDR", "7141"],
     ["WEFT_METRICS_ADDR", "127.0.0.1:99999"],
@@ -42,6 +50,8 @@ describe("loadMeshConfig()", () => {
     ["WEFT_ENDPOINTS", "catalog=127.0.0.1:7120,catalog=127.0.0.1:7220"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"],
     ["LOG_LEVEL", "loud"],
+    ["OTEL_TRACES_SAMPLER_ARG", "1.5"],
+    ["OTEL_TRACES_SAMPLER_ARG", "some"],
   ])("refuses %s=%s and names it", (name, value) => {
     expect(() => loadMeshConfig({ ...env, [name]: value })).toThrow(new RegExp(`^${name}`));
   });

@@ -24,7 +24,12 @@ export interface MeshConfig {
   readonly credentials: { readonly directory: string; readonly trustDomain: string };
   /** Addresses of other services, by name. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
-  readonly telemetry: { readonly otlpUrl: string | undefined; readonly logLevel: LogLevel };
+  readonly telemetry: {
+    readonly otlpUrl: string | undefined;
+    readonly logLevel: LogLevel;
+    /** Part of the traces that is recorded, 0 to 1, where no caller has decided; all if left out. */
+    readonly sampleRatio?: number | undefined;
+  };
   /** Set where several services share a process; never by the environment. */
   readonly inProcess?: InProcessNetwork;
   /** For createDatabase. Set by a harness that starts a service; never by the environment. */
@@ -47,6 +52,7 @@ export function loadMeshConfig(env: Env): MeshConfig {
         ? readUrl(env, "OTEL_EXPORTER_OTLP_ENDPOINT", ["http:", "https:"])
         : undefined,
       logLevel: readLogLevel(env),
+      sampleRatio: readSampleRatio(env),
     },
   };
 }
@@ -71,4 +77,14 @@ function readLogLevel(env: Env): LogLevel {
   const level = logLevels.find((candidate) => candidate === text);
   if (level === undefined) throw new SettingError(`LOG_LEVEL=${text} is none of ${logLevels.join(", ")}`);
   return level;
+}
+
+/** By OpenTelemetry's own name; its sampler is always "parentbased_traceidratio" here. */
+function readSampleRatio(env: Env): number | undefined {
+  const text = env.OTEL_TRACES_SAMPLER_ARG;
+  if (!text) return undefined;
+  const ratio = /^[\d.]+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(ratio >= 0 && ratio <= 1))
+    throw new SettingError(`OTEL_TRACES_SAMPLER_ARG=${text} is not a number from 0 to 1`);
+  return ratio;
 }
