@@ -72,7 +72,7 @@ format: $(INSTALLED) ## Format code and contracts, mend what the linter can
 	@buf format -w
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure, as ratios: a call through the mesh by bare grpc-js; product reads with the cache by without (QUICK=1)
+bench: $(INSTALLED) ## Measure, as ratios: a call through the mesh by bare grpc-js; product reads with the cache by without; orders by their bare SQL (QUICK=1, ONLY=orders)
 	@node tools/bench/main.ts
 
 .PHONY: faults

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { SEED_PRODUCTS } from "../dev/seed-data.ts";
 import { type BenchPlan, runBench } from "./bench.ts";
+import { benchOrders } from "./orders/main.ts";
 import { runReads } from "./reads.ts";
 import { formatReads, readsHeadline, summarizeReads } from "./reads-report.ts";
 import { formatRows, headline, summarize } from "./report.ts";
@@ -10,36 +11,42 @@ import { formatRows, headline, summarize } from "./report.ts";
 const loadAverageMax = 1;
 const resultsDirectory = new URL("results/", import.meta.url);
 
-const { QUICK, PROFILE } = process.env;
+const { QUICK, PROFILE, ONLY, BEFORE } = process.env;
 const quick = QUICK !== undefined && QUICK !== "" && QUICK !== "0";
 const plan: BenchPlan = {
   ...(quick ? { rounds: 5, sliceMs: 250, warmUpMs: 1_500 } : { rounds: 9, sliceMs: 500, warmUpMs: 3_500 }),
   profileDirectory: PROFILE,
 };
-
 const [loadAverage = 0] = loadavg();
-const startedAt = performance.now();
-console.log("unary echo, 11 bytes: the mesh's plain gRPC with everything on, against bare grpc-js without TLS");
-const rows = (await runBench(plan)).map(summarize);
-console.log(`\n${formatRows(rows)}\n`);
+const machine = { node: process.version, cpus: cpus().length, loadAverage };
+const unfit =
+  loadAverage > loadAverageMax
+    ? `the machine was busy before the start (load average ${loadAverage.toFixed(2)})`
+    : undefined;
 
-console.log(
-  `reads of catalog over the mesh, ${SEED_PRODUCTS.length} products by Zipf's law: with its cache, and without`,
-);
-const products = SEED_PRODUCTS.map((product) => ({ ...product, currencyCode: "EUR" }));
-const reads = (await runReads(plan, products)).map(summarizeReads);
-console.log(`\n${formatReads(reads)}\n`);
+if (ONLY && ONLY !== "calls" && ONLY !== "orders") throw new Error(`ONLY=${ONLY} is neither "calls" nor "orders"`);
+if (ONLY !== "orders") await benchCalls();
+if (ONLY !== "calls") await benchOrders({ quick, profileDirectory: PROFILE, before: BEFORE, unfit, machine });
 
-const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
-console.log(
-  `medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are the first line's by the second's`,
-);
-if (loadAverage > loadAverageMax) {
-  console.log(`results not written: the machine was busy before the start (load average ${loadAverage.toFixed(2)})`);
-} else if (PROFILE) {
-  console.log(`results not written: profiling slows the calls; the profiles are in ${PROFILE}`);
-} else {
-  const machine = { node: process.version, cpus: cpus().length, loadAverage };
+async function benchCalls(): Promise<void> {
+  const startedAt = performance.now();
+  console.log("unary echo, 11 bytes: the mesh's plain gRPC with everything on, against bare grpc-js without TLS");
+  const rows = (await runBench(plan)).map(summarize);
+  console.log(`\n${formatRows(rows)}\n`);
+
+  console.log(
+    `reads of catalog over the mesh, ${SEED_PRODUCTS.length} products by Zipf's law: with its cache, and without`,
+  );
+  const products = SEED_PRODUCTS.map((product) => ({ ...product, currencyCode: "EUR" }));
+  const reads = (await runReads(plan, products)).map(summarizeReads);
+  console.log(`\n${formatReads(reads)}\n`);
+
+  const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+  console.log(
+    `medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are the first line's by the second's`,
+  );
+  if (unfit !== undefined) return console.log(`results not written: ${unfit}`);
+  if (PROFILE) return console.log(`results not written: profiling slows the calls; the profiles are in ${PROFILE}`);
   const figures = { headline: { ...headline(rows), ...readsHeadline(reads) }, rows, reads };
   const results = { measuredAt: new Date().toISOString(), quick, seconds, machine, ...figures };
   await mkdir(resultsDirectory, { recursive: true });
