@@ -60,6 +60,11 @@ const cases: Case[] = [
   ],
   ["more orders than keys", withOrder("ord_gone", { userId: "ada" }), "one order for each key: duplicated ada"],
   [
+    "an order that was refused",
+    withOperation("2", { outcome: "refused", code: "FailedPrecondition" }),
+    "refused is absent: wrong ord_gone",
+  ],
+  [
     "a key without its order",
     withBooks(({ keys }) => ({ keys: [...keys, { userId: "eve", key: "key-3", orderId: "ord_half" }] })),
     "unknown is all or nothing: wrong ord_half",

@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 import { checkFolds, checkOrderOutbox } from "./folds.ts";
 import { checkConfirmations } from "./mails.ts";
 import { checkMoney, checkPayments } from "./money.ts";
-import { checkAcknowledged, checkFinal, checkKeys, checkWhole } from "./orders.ts";
+import { checkAcknowledged, checkFinal, checkKeys, checkRefused, checkWhole } from "./orders.ts";
 import { checkPairs } from "./pairs.ts";
 import { checkHeld, checkReservations, checkStock } from "./stock.ts";
 
@@ -16,6 +16,7 @@ export function checkAll(books: Books, operations: readonly Operation[], opening
     ...checkFinal(books),
     ...checkKeys(operations, books),
     ...checkWhole(operations, books, opening),
+    ...checkRefused(operations, books),
     ...checkMoney(books),
     ...checkPayments(books),
     ...checkStock(books, opening),

@@ -92,6 +92,16 @@ export function checkWhole(operations: readonly Operation[], books: OrderBooks, 
     });
 }
 
+/** What was refused at the first attempt has left nothing. After more than one nobody can say which of them was refused. */
+export function checkRefused(operations: readonly Operation[], { keys }: Pick<OrderBooks, "keys">): Finding[] {
+  const orders = new Map(keys.map(({ userId, key, orderId }) => [`${userId} ${key}`, orderId]));
+  return operations.flatMap(({ kind, outcome, attempts = 1, userId, key, code }): Finding[] => {
+    const subject = orders.get(`${userId} ${key}`);
+    if (kind !== "placeOrder" || outcome !== "refused" || attempts > 1 || subject === undefined) return [];
+    return [{ invariant: "refused is absent", kind: "wrong", subject, detail: `is there, and was refused: ${code}` }];
+  });
+}
+
 function statesReached(events: OrderBooks["orderEvents"]): ReadonlyMap<string, ReadonlySet<string>> {
   const states = new Map<string, Set<string>>();
   for (const { orderId, type } of events) {

@@ -82,13 +82,28 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "saga-lease-off",
-    what: "a saga is taken though another instance has it, and what it does not hold any more it changes, as it does an order that has changed meanwhile",
+    what: "a saga is taken though another instance has it; neither its token nor the order's version keeps one of the two off",
     edits: {
       order: [
         {
           module: "mesh/data/due-rows-table.ts",
           find: "WHERE ${mine}next_attempt_at <= ? AND (lease_until IS NULL OR lease_until <= ?)",
           replace: "WHERE ${mine}next_attempt_at <= ? AND (1 = 1 OR lease_until <= ?)",
+        },
+        {
+          module: "mesh/data/due-rows-table.ts",
+          find: "return keys.filter((key) => !held.has(key));",
+          replace: "return keys.filter((key) => !held.has(key)).slice(0, 0);",
+        },
+        {
+          module: "services/order/store.ts",
+          find: 'leaseToken === undefined ? "" : " AND lease_token = ?";',
+          replace: 'leaseToken === undefined ? "" : " AND lease_token >= LEAST(lease_token, ?)";',
+        },
+        {
+          module: "services/order/store.ts",
+          find: "WHERE order_id = ? AND version < ?`;\n  const { affectedRows }",
+          replace: "WHERE order_id = ? AND 0 < ?`;\n  const { affectedRows }",
         },
         {
           module: "services/order/store.ts",
@@ -101,19 +116,9 @@ export const mutations: readonly Mutation[] = [
   );
   const version = Number(last?.version ?? 0) + 1;`,
         },
-        {
-          module: "services/order/store.ts",
-          find: '" AND lease_token = ?"',
-          replace: '" AND (1 = 1 OR lease_token = ?)"',
-        },
-        {
-          module: "services/order/store.ts",
-          find: "WHERE order_id = ? AND version < ?",
-          replace: "WHERE order_id = ? AND (1 = 1 OR version < ?)",
-        },
       ],
     },
-    caughtBy: ["orders are the fold of their events"],
+    caughtBy: ["orders are the fold of their events", "orders move as the state table says"],
   },
   {
     name: "compensation-off",
