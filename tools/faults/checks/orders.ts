@@ -57,7 +57,10 @@ export function checkKeys(operations: readonly Operation[], { orders }: Pick<Ord
     if (ids.size < 2) return [];
     return [{ invariant, kind: "duplicated", subject, detail: `was answered with ${[...ids].join(", ")}` }];
   });
-  const keysOf = Map.groupBy(placed, ({ userId }) => userId);
+  const keysOf = Map.groupBy(
+    placed.filter((operation) => !isRefused(operation)),
+    ({ userId }) => userId,
+  );
   const ordersOf = Map.groupBy(orders, ({ userId }) => userId);
   for (const [userId, all] of keysOf) {
     const keys = new Set(all.map(({ key }) => key)).size;
@@ -92,14 +95,20 @@ export function checkWhole(operations: readonly Operation[], books: OrderBooks, 
     });
 }
 
-/** What was refused at the first attempt has left nothing. After more than one nobody can say which of them was refused. */
+/** What was refused has left nothing. */
 export function checkRefused(operations: readonly Operation[], { keys }: Pick<OrderBooks, "keys">): Finding[] {
   const orders = new Map(keys.map(({ userId, key, orderId }) => [`${userId} ${key}`, orderId]));
-  return operations.flatMap(({ kind, outcome, attempts = 1, userId, key, code }): Finding[] => {
+  return operations.flatMap((operation): Finding[] => {
+    const { kind, userId, key, code } = operation;
     const subject = orders.get(`${userId} ${key}`);
-    if (kind !== "placeOrder" || outcome !== "refused" || attempts > 1 || subject === undefined) return [];
+    if (kind !== "placeOrder" || !isRefused(operation) || subject === undefined) return [];
     return [{ invariant: "refused is absent", kind: "wrong", subject, detail: `is there, and was refused: ${code}` }];
   });
+}
+
+/** At the first attempt: after more than one nobody can say which of them was refused. */
+function isRefused({ outcome, attempts = 1 }: Operation): boolean {
+  return outcome === "refused" && attempts <= 1;
 }
 
 function statesReached(events: OrderBooks["orderEvents"]): ReadonlyMap<string, ReadonlySet<string>> {

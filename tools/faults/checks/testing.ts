@@ -57,6 +57,7 @@ export function madeBooks(): Made {
       placed("1", "ada", { orderId: "ord_paid", state: "CONFIRMED" }),
       placed("2", "bob", { outcome: "unknown" }),
       placed("3", "eve", { outcome: "unknown" }),
+      placed("5", "ada", { outcome: "refused", attempts: 1, code: "FailedPrecondition" }),
       { ...placed("4", "bob", { orderId: "ord_gone" }), kind: "cancelOrder" },
     ],
     books: {

@@ -68,7 +68,7 @@ export const mutations: readonly Mutation[] = [
           replace: `async function lookAtHeld(tx: Queryable, sku: string, quantity: number): Promise<bigint> {
   const sql = "SELECT on_hand, held FROM stock WHERE sku = ?";
   const [row] = await tx.query<{ on_hand: string; held: string }>("inventory.look", sql, [sku]);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 100));
   const { on_hand, held } = row ?? { on_hand: "0", held: "0" };
   // More than there is would be refused by the table's CHECK: it is left as it is.
   return BigInt(held) + BigInt(quantity) > BigInt(on_hand) ? BigInt(held) : BigInt(held) + BigInt(quantity);
