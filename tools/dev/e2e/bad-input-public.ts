@@ -196,6 +196,10 @@ export const staff: readonly PublicCase[] = [
   ],
 ];
 
+const key = "idempotency-key";
+const badKey = /Idempotency-Key.*1 to 100 visible ASCII/;
+const account = { email: "eve@example.com", password: "correct horse", displayName: "Eve" };
+
 /** What is wrong with the call itself, whatever its method. */
 export const calls: readonly PublicCase[] = [
   ["text", "CatalogService/SearchProducts", "{}", "415 -", /^$/, { "content-type": "text/plain" }],
@@ -223,6 +227,17 @@ export const calls: readonly PublicCase[] = [
     "505 -",
     /^$/,
     { "content-type": "application/connect+json" },
+  ],
+  ["a key of two words", "OrderService/CancelOrder", { orderId: "ord_1" }, invalid, badKey, { [key]: "two words" }],
+  ["a key of 101", "CartService/SetCartItem", { sku, quantity: 1 }, invalid, badKey, { [key]: "x".repeat(101) }],
+  ["a key with an umlaut", "AccountService/Register", account, invalid, badKey, { [key]: "schl\u00fcssel" }],
+  [
+    "another key than the field's",
+    "OrderService/PlaceOrder",
+    { idempotencyKey: "the field's", lines: [{ sku, quantity: 1 }], paymentMethod: "tok_visa" },
+    invalid,
+    /Idempotency-Key.*idempotency_key/,
+    { [key]: "the-header's" },
   ],
   ["no such method", "OrderService/BurnOrder", {}, "404 not_found", /BurnOrder|no such/],
 ];

@@ -121,6 +121,11 @@ describe("bad input is the caller's fault: its own code, and a message that name
     ] as const) {
       expectAnswer(`${method}, a token of another list`, await post(method, body), invalid, /page_token/);
     }
+    const withKey = { "idempotency-key": randomUUID() };
+    const [one, two] = [1, 2].map((quantity) => ({ sku, quantity }));
+    await post("CartService/SetCartItem", one ?? {}, withKey);
+    const reused = await post("CartService/SetCartItem", two ?? {}, withKey);
+    expectAnswer("a key of another request", reused, "409 already_exists", /Idempotency-Key was used for another/);
     const authorization = `Bearer ${bob.token}`;
     await expect
       .poll(() => shop.rows("order", "SELECT state FROM orders WHERE order_id = ?", [orderId]), { timeout: 15_000 })

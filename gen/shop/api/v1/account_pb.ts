@@ -236,11 +236,17 @@ export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
 /**
  * Accounts: open one, log in.
  *
+ * What changes something takes the header Idempotency-Key (1 to 100 visible ASCII characters, chosen by the client, once for
+ * each thing that it wants; a UUID serves). Sent again with the same key within 24 hours a request has no second effect and
+ * is answered as the first time, if need be after waiting for the first; a refusal is not kept, it is decided anew. The key with
+ * another request is ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). Later the key may have been forgotten, and is a new one.
+ *
  * @generated from service shop.api.v1.AccountService
  */
 export const AccountService: GenService<{
   /**
-   * Opens an account. ALREADY_EXISTS if the address has one.
+   * Opens an account. ALREADY_EXISTS if the address has one. With an Idempotency-Key the same registration, password
+   * included, is answered again with the account that it has opened.
    *
    * @generated from rpc shop.api.v1.AccountService.Register
    */
@@ -251,6 +257,7 @@ export const AccountService: GenService<{
   },
   /**
    * Exchanges address and password for an access token, to be sent as "Authorization: Bearer ...".
+   * Takes no Idempotency-Key: nothing lasts of it, and each call may have a token of its own.
    *
    * @generated from rpc shop.api.v1.AccountService.LogIn
    */
@@ -270,7 +277,8 @@ export const AccountService: GenService<{
     output: typeof GetProfileResponseSchema;
   },
   /**
-   * Changes the fields of the customer's own profile that the mask names.
+   * Changes the fields of the customer's own profile that the mask names. With an Idempotency-Key once, whatever has
+   * changed the profile since.
    *
    * @generated from rpc shop.api.v1.AccountService.UpdateProfile
    */

@@ -115,11 +115,17 @@ export const ChangePriceResponseSchema: GenMessage<ChangePriceResponse> = /*@__P
 /**
  * Changes what is for sale. Everybody sees it within a second. For managers.
  *
+ * What changes something takes the header Idempotency-Key (1 to 100 visible ASCII characters, chosen by the client, once for
+ * each thing that it wants; a UUID serves). Sent again with the same key within 24 hours a request has no second effect and
+ * is answered as the first time, if need be after waiting for the first; a refusal is not kept, it is decided anew. The key with
+ * another request is ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). Later the key may have been forgotten, and is a new one.
+ *
  * @generated from service shop.api.v1.AssortmentService
  */
 export const AssortmentService: GenService<{
   /**
    * Changes what a product is called or how it is described. NOT_FOUND if there is none with that SKU.
+   * With an Idempotency-Key once, whatever has changed the product since.
    *
    * @generated from rpc shop.api.v1.AssortmentService.UpdateProduct
    */
@@ -130,6 +136,7 @@ export const AssortmentService: GenService<{
   },
   /**
    * Sets a product's price from now on. Orders already placed keep theirs. NOT_FOUND if there is none with that SKU.
+   * With an Idempotency-Key once, whatever has changed the price since.
    *
    * @generated from rpc shop.api.v1.AssortmentService.ChangePrice
    */

@@ -218,6 +218,12 @@ export const CartLineSchema: GenMessage<CartLine> = /*@__PURE__*/
  * The customer's cart, or a visitor's: a call with an access token is for the customer's own, one without names the
  * visitor's cart in visitor_cart_id.
  *
+ * What changes something takes the header Idempotency-Key (1 to 100 visible ASCII characters, chosen by the client, once for
+ * each thing that it wants; a UUID serves). Sent again with the same key within 24 hours a request has no second effect and
+ * is answered as the first time, if need be after waiting for the first; a refusal is not kept, it is decided anew. The key with
+ * another request is ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). Later the key may have been forgotten, and is a new one.
+ * Keys lie with the carts: whatever loses a cart loses its keys too.
+ *
  * @generated from service shop.api.v1.CartService
  */
 export const CartService: GenService<{
@@ -232,7 +238,8 @@ export const CartService: GenService<{
     output: typeof GetCartResponseSchema;
   },
   /**
-   * Sets how many of a product are in the cart; 0 takes it out.
+   * Sets how many of a product are in the cart; 0 takes it out. With an Idempotency-Key once, whatever has changed the cart
+   * since.
    *
    * @generated from rpc shop.api.v1.CartService.SetCartItem
    */
@@ -242,7 +249,8 @@ export const CartService: GenService<{
     output: typeof SetCartItemResponseSchema;
   },
   /**
-   * After logging in: adds the visitor's cart to the customer's.
+   * After logging in: adds the visitor's cart to the customer's. With an Idempotency-Key once, whatever was put into the
+   * visitor's cart since.
    *
    * @generated from rpc shop.api.v1.CartService.MergeCart
    */

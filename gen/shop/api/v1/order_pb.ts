@@ -479,13 +479,20 @@ export const OrderStateSchema: GenEnum<OrderState> = /*@__PURE__*/
 /**
  * Orders of the customer whose access token the call carries.
  *
+ * What changes something takes the header Idempotency-Key (1 to 100 visible ASCII characters, chosen by the client, once for
+ * each thing that it wants; a UUID serves). Sent again with the same key within 24 hours a request has no second effect and
+ * is answered as the first time, if need be after waiting for the first; a refusal is not kept, it is decided anew. The key with
+ * another request is ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). Later the key may have been forgotten, and is a new one.
+ *
  * @generated from service shop.api.v1.OrderService
  */
 export const OrderService: GenService<{
   /**
    * Places an order. Answers when it is CONFIRMED, AWAITING_PAYMENT or CANCELLED, or earlier with what it is when its time
    * runs out; it then goes on by itself and WatchOrder tells. Sending the same request with the same key again
-   * returns the same order and charges nothing; the same key with another request is ALREADY_EXISTS.
+   * returns the same order, as it is then, and charges nothing; the same key with another request is ALREADY_EXISTS. The key is
+   * a field of the request; a header Idempotency-Key may be left out, else it must say the same. After 24 hours the key may
+   * have been forgotten: the request then places another order.
    * FAILED_PRECONDITION if the products' prices are in several currencies.
    *
    * @generated from rpc shop.api.v1.OrderService.PlaceOrder
@@ -526,7 +533,8 @@ export const OrderService: GenService<{
     output: typeof ListOrdersResponseSchema;
   },
   /**
-   * Cancels an order that has not left the warehouse. FAILED_PRECONDITION once it has.
+   * Cancels an order that has not left the warehouse. FAILED_PRECONDITION once it has. Again, with an Idempotency-Key or
+   * without, is answered with the cancelled order.
    *
    * @generated from rpc shop.api.v1.OrderService.CancelOrder
    */

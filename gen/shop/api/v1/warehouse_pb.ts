@@ -348,6 +348,11 @@ export const RejectedLineSchema: GenMessage<RejectedLine> = /*@__PURE__*/
  * The warehouse's work: orders of all customers, from the payment to the customer's door, and what is delivered to it. For
  * clerks.
  *
+ * What changes something takes the header Idempotency-Key (1 to 100 visible ASCII characters, chosen by the client, once for
+ * each thing that it wants; a UUID serves). Sent again with the same key within 24 hours a request has no second effect and
+ * is answered as the first time, if need be after waiting for the first; a refusal is not kept, it is decided anew. The key with
+ * another request is ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED). Later the key may have been forgotten, and is a new one.
+ *
  * @generated from service shop.api.v1.WarehouseService
  */
 export const WarehouseService: GenService<{
@@ -363,7 +368,8 @@ export const WarehouseService: GenService<{
   },
   /**
    * The parcel has left: PAID becomes SHIPPED, and the customer gets an e-mail. Again with the same number is answered as
-   * before. FAILED_PRECONDITION if the order is not PAID, or has left with another number.
+   * before. FAILED_PRECONDITION if the order is not PAID, or has left with another number. With an Idempotency-Key the answer is
+   * the first one's even if the parcel has arrived since.
    *
    * @generated from rpc shop.api.v1.WarehouseService.ShipOrder
    */
@@ -373,7 +379,8 @@ export const WarehouseService: GenService<{
     output: typeof ShipOrderResponseSchema;
   },
   /**
-   * The parcel has arrived: SHIPPED becomes DELIVERED. Again is answered as before. FAILED_PRECONDITION if it has not left.
+   * The parcel has arrived: SHIPPED becomes DELIVERED. Again is answered as before, with an
+   * Idempotency-Key or without. FAILED_PRECONDITION if it has not left.
    *
    * @generated from rpc shop.api.v1.WarehouseService.DeliverOrder
    */
@@ -384,7 +391,8 @@ export const WarehouseService: GenService<{
   },
   /**
    * Takes in a delivery, however long: the client streams its lines and gets a summary. Not from a browser, which cannot
-   * stream what it sends.
+   * stream what it sends. import_id is its idempotency key, and is never forgotten: each line counts once, and more lines under
+   * the same id are a delivery that goes on. A header Idempotency-Key may be left out, else it must say the same.
    *
    * @generated from rpc shop.api.v1.WarehouseService.ImportStock
    */

@@ -681,8 +681,8 @@ export const OrderService: GenService<{
   /**
    * Places an order: prices it from the catalog, reserves stock, authorizes payment. Answers when the order is
    * CONFIRMED, AWAITING_PAYMENT or CANCELLED; or with PLACED or RESERVED when its time runs out first, and the order goes on by itself
-   * (WatchOrder tells). The same key with the same request returns the same order; with another request it is
-   * ALREADY_EXISTS. FAILED_PRECONDITION if the products' prices are in several currencies.
+   * (WatchOrder tells). The same key with the same request returns the same order, as it is then; with another request
+   * it is ALREADY_EXISTS. Keys are kept for 24 hours at least. FAILED_PRECONDITION if the products' prices are in several currencies.
    *
    * @generated from rpc shop.order.v1.OrderService.PlaceOrder
    */

@@ -7,6 +7,7 @@ import { OrderService } from "../../../../gen/shop/api/v1/order_pb.ts";
 import { ReportService } from "../../../../gen/shop/api/v1/report_pb.ts";
 import { WarehouseService } from "../../../../gen/shop/api/v1/warehouse_pb.ts";
 import { reasonOf } from "./failure.ts";
+import { sendKeys } from "./keys.ts";
 import type { Session } from "./session.ts";
 
 /** The shop's public API, as any client outside sees it. */
@@ -25,8 +26,8 @@ export interface Api {
 const timeoutMs = 12_000;
 
 /** Clients of the API at `baseUrl`. Reads are GET requests, so that the browser may keep what the edge lets it keep. */
-export function createApi(baseUrl: string, session: Session): Api {
-  const interceptors = [authorize(session)];
+export function createApi(baseUrl: string, session: Session, newKey: () => string): Api {
+  const interceptors = [sendKeys(newKey), authorize(session)];
   const unary = createConnectTransport({ baseUrl, interceptors, useHttpGet: true, defaultTimeoutMs: timeoutMs });
   const streaming = createConnectTransport({ baseUrl, interceptors });
   return {

@@ -1,5 +1,6 @@
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { Client } from "@connectrpc/connect";
 import type { Order, OrderService } from "../../../../gen/shop/api/v1/order_pb.ts";
+import { isRefusal } from "./keys.ts";
 import type { Storage } from "./storage.ts";
 
 /** What somebody means to buy. */
@@ -31,16 +32,6 @@ export interface CheckoutDeps {
   readonly newKey: () => string;
 }
 
-/** With these the server has said no: there is no order, and the next attempt is a new one. */
-const refusals: ReadonlySet<Code> = new Set([
-  Code.InvalidArgument,
-  Code.FailedPrecondition,
-  Code.NotFound,
-  Code.AlreadyExists,
-  Code.PermissionDenied,
-  Code.OutOfRange,
-]);
-
 const storageName = "checkout";
 
 /** One order for each purchase, whatever clicks, reloads and broken connections come between. */
@@ -60,7 +51,7 @@ export function createCheckout({ orders, storage, userId, newKey }: CheckoutDeps
       if (order === undefined) throw new Error("the answer holds no order");
       return order;
     } catch (error) {
-      if (refusals.has(ConnectError.from(error).code)) storage.remove(storageName);
+      if (isRefusal(error)) storage.remove(storageName);
       throw error;
     }
   };

@@ -43,7 +43,7 @@ const routes: Routes<Place> = [
 function start(): void {
   const storage = createStorage(localStorage);
   const session = createSession(storage, Date.now);
-  const api = createApi(location.origin, session);
+  const api = createApi(location.origin, session, randomId);
   const cart = createCartStore({ carts: api.carts, session, storage, newId: randomId });
   const checkout = createCheckout({ orders: api.orders, storage, userId: session.userId, newKey: randomId });
 
