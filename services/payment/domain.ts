@@ -71,6 +71,10 @@ export function beginAuthorization(
 
 /** Learns what became of the authorization; undefined if there is nothing to learn from it. */
 export function settleAuthorization(payment: Payment, found: Authorization, now: Date): Payment | undefined {
+  if (reachedTooLate(payment, found)) {
+    const { reference: providerReference } = found;
+    return change(payment, now, { state: "AUTHORIZED", wanted: "VOID", providerReference, reason: "" });
+  }
   if (payment.state !== "PENDING") return undefined;
   switch (found.status) {
     case "authorized":
@@ -91,6 +95,14 @@ export function settleAuthorization(payment: Payment, found: Authorization, now:
         ? change(payment, now, { state: "VOIDED", wanted: undefined, reason: "never reached the payment provider" })
         : undefined;
   }
+}
+
+/** Given up as never sent, and authorized after all: by a process that was frozen before its request for longer than one may take. */
+function reachedTooLate(
+  payment: Payment,
+  found: Authorization,
+): found is Extract<Authorization, { status: "authorized" }> {
+  return payment.state === "VOIDED" && payment.providerReference === "" && found.status === "authorized";
 }
 
 /** Learns that the money is ours, or that it never will be. */
