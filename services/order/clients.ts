@@ -11,8 +11,11 @@ import type { PlaceOrderDeps } from "./usecases.ts";
 
 type Transports = Pick<Mesh, "transport">;
 
-/** A checkout does not wait longer for payment: the order is then kept, and asked for later. */
-export const authorizeTimeoutMs = 800;
+/**
+ * A checkout does not wait longer for payment: the order is then kept, and asked for later. Within a second a customer hears that: the
+ * rest is for what comes before and after, on a busy machine.
+ */
+export const authorizeTimeoutMs = 600;
 
 /** Prices, of the catalog's, as they are now: not what it keeps for those who only look. */
 export function createCatalog(mesh: Transports): PlaceOrderDeps["catalog"] {

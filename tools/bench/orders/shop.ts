@@ -21,7 +21,7 @@ export interface BenchShop extends AsyncDisposable {
   readonly admin: Connection;
   /** Places an order through the public edge and answers with its id once it is CONFIRMED, or AWAITING_PAYMENT; else it is an error. */
   place(): Promise<string>;
-  /** Orders so far that were not CONFIRMED when they were answered: payment had not answered within its 800 ms. */
+  /** Orders so far that were not CONFIRMED when they were answered: payment had not answered within its 600 ms. */
   unconfirmed(): number;
   /** Returns when all orders are paid, all events are heard and all mails are sent. */
   settled(): Promise<void>;
