@@ -1,3 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { env, execPath } from "node:process";
+import { fileURLToPath } from "node:url";
 import { create, createFileRegistry, type DescMethodUnary, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
@@ -5,11 +9,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { runAs } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { StatementHook } from "../contract/statement-hook.ts";
-import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { EchoRequestSchema, EchoResponseSchema } from "../gen/weft/echo/v1/echo_pb.ts";
 import { createIdempotency, type IdempotencyOptions, type KeyedMethod } from "./idempotency.ts";
 import { createIdempotencyStore, idempotencyMigrations } from "./idempotency-store.ts";
 import { migrate } from "./migrate.ts";
 import { eventually, startTestDatabase } from "./testing.ts";
+import { addOnce } from "./testing-keyed.ts";
 
 let at: Awaited<ReturnType<typeof startTestDatabase>>;
 
@@ -33,16 +38,9 @@ function open(options: Partial<IdempotencyOptions> = {}) {
   const { telemetry } = at;
   const { database = at.database } = options;
   const keys = createIdempotency({ database, telemetry, ...options });
-  const keyed = keys.method(EchoService.method.echo, {
-    toAnswer: (id: bigint) => ({ text: String(id) }),
-    fromAnswer: ({ text }) => BigInt(text),
-  });
-  const add = (text: string, inTransaction: () => Promise<void> = async () => {}) =>
-    keyed(create(EchoRequestSchema, { text }))("test.add", async (tx) => {
-      const { insertId } = await tx.execute("test.insert", "INSERT INTO effects (text) VALUES (?)", [text]);
-      await inTransaction();
-      return insertId;
-    });
+  const addTo = addOnce(keys);
+  const add = (text: string, inTransaction?: () => Promise<void>) =>
+    addTo(create(EchoRequestSchema, { text }), inTransaction);
   return { keys, add, [Symbol.asyncDispose]: () => keys[Symbol.asyncDispose]() };
 }
 
@@ -142,6 +140,25 @@ test("an outcome that cannot be found out stays unknown, and is asked for with t
   away = false;
   await withKey("k", () => service.add("a"));
   expect(await count("effects")).toBe(1);
+});
+
+test.each([
+  ["after idempotency.take", 0],
+  ["after test.insert", 0],
+  ["after idempotency.saveAnswer", 0],
+  ["before test.add.commit", 0],
+  ["after test.add.commit", 1],
+])("kill -9 %s leaves key and effect, or neither; asked again, there is one effect", async (place, effects) => {
+  const process = spawn(execPath, [fileURLToPath(new URL("./testing-keyed-process.ts", import.meta.url))], {
+    env: { ...env, MYSQL_URL: at.url, KILL_AT: place },
+    stdio: "inherit",
+  });
+  const [, signal] = await once(process, "exit");
+  expect(signal).toBe("SIGKILL");
+  expect([await count("effects"), await count("weft_idempotency")]).toEqual([effects, effects]);
+  await using service = open();
+  await runAs({ idempotencyKey: "k" }, () => service.add("a"));
+  expect([await count("effects"), await count("weft_idempotency")]).toEqual([1, 1]);
 });
 
 test("who asks by the key after a lost COMMIT waits until it is decided", async () => {

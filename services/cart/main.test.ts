@@ -1,4 +1,5 @@
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import { createRedis } from "@weft/mesh/cache";
 import { currentSignal } from "@weft/mesh/context";
 import { errorReason, rpcError } from "@weft/mesh/contract";
 import { BadRequestSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
@@ -175,6 +176,60 @@ describe("merging", () => {
     await carts.setItem({ cartId: visitorCartId, sku: "sku-1", quantity: 3 });
     await Promise.all(Array.from({ length: 4 }, () => carts.mergeCarts({ visitorCartId, userCartId })));
     expect(await cartOf(userCartId)).toMatchObject({ version: 1n, lines: [{ sku: "sku-1", quantity: 3 }] });
+  });
+});
+
+describe("with an idempotency key", () => {
+  const withKey = (key: string) => ({ headers: { "idempotency-key": key } });
+
+  test("a change is made once and answered alike, at the prices of then, whatever has happened since", async () => {
+    const cartId = visitor();
+    const set = (quantity: number, key: string) => carts.setItem({ cartId, sku: "sku-1", quantity }, withKey(key));
+    const first = await set(2, "k1");
+    prices.set("sku-1", 999n);
+    await set(5, "k2");
+    expect(await set(2, "k1")).toEqual(first);
+    expect(await skusOf(cartId)).toEqual(["sku-1 5"]);
+    prices.delete("sku-1");
+    expect(await set(2, "k1")).toEqual(first);
+  });
+
+  test("what changes nothing is kept too", async () => {
+    const cartId = visitor();
+    await carts.setItem({ cartId, sku: "sku-1", quantity: 0 }, withKey("k1"));
+    await carts.setItem({ cartId, sku: "sku-1", quantity: 3 });
+    await carts.setItem({ cartId, sku: "sku-1", quantity: 0 }, withKey("k1"));
+    expect(await skusOf(cartId)).toEqual(["sku-1 3"]);
+  });
+
+  test("of fifty at once one changes the cart and all get its answer; another request is refused", async () => {
+    const cartId = visitor();
+    const set = (quantity: number) => carts.setItem({ cartId, sku: "sku-1", quantity }, withKey("k1"));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => set(2)));
+    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect((await cartOf(cartId)).version).toBe(1n);
+    expect(errorReason(await failure(set(3)))).toBe("IDEMPOTENCY_KEY_REUSED");
+  });
+
+  test("a refusal is not kept, and another cart's key is another key", async () => {
+    const [cartId, other] = [visitor(), visitor()];
+    const set = (id: string) => carts.setItem({ cartId: id, sku: "sku-new", quantity: 1 }, withKey("k1"));
+    expect((await failure(set(cartId))).code).toBe(Code.NotFound);
+    prices.set("sku-new", 1n);
+    await set(cartId);
+    await set(other);
+    expect([await skusOf(cartId), await skusOf(other)]).toEqual([["sku-new 1"], ["sku-new 1"]]);
+  });
+
+  test("the answer is kept for a day", async () => {
+    const cartId = visitor();
+    await carts.setItem({ cartId, sku: "sku-1", quantity: 1 }, withKey("k1"));
+    await using telemetry = createTelemetry({ service: "test", logLevel: "error" });
+    await using redis = createRedis({ url: mesh.redis.url, telemetry });
+    const key = `{cart}:answer:${cartId}:SetItem:k1`;
+    const ttlMs = await vi.waitFor(() => redis.run("test.ttl", (commands) => commands.pttl(key)));
+    expect(ttlMs).toBeGreaterThan(86_340_000);
+    expect(ttlMs).toBeLessThanOrEqual(86_400_000);
   });
 });
 
