@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createRedis } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
-import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { createBroker, createEventOperations, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -13,6 +13,8 @@ import { createLeaderboard } from "./leaderboard.ts";
 import { analyticsRoutes } from "./rpc.ts";
 import { createPurgeStore, createReports, createScoreStore } from "./store.ts";
 import { rollUpStore } from "./sums.ts";
+import { createSumsProjection } from "./sums-projection.ts";
+import { rebuildLeaderboard } from "./usecases.ts";
 
 const service = "analytics";
 
@@ -49,6 +51,9 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     requireOperator,
     audited: audit.audited,
   });
+  const rebuild = () => rebuildLeaderboard({ scores, leaderboard });
+  const projections = [createSumsProjection({ database, clock, rebuildLeaderboard: rebuild })];
+  const events = createEventOperations({ database, projections });
   resources.use(
     await serve({
       service,
@@ -56,7 +61,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       routes,
       credentials,
       telemetry,
-      operations: { audit, deadLetters: consumer.deadLetters },
+      operations: { audit, deadLetters: consumer.deadLetters, events },
     }),
   );
   return resources.move();

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Clock, rpcError } from "@weft/mesh/contract";
-import type { Database, Transaction } from "@weft/mesh/data";
+import type { Database, Queryable, Transaction } from "@weft/mesh/data";
 import type { Logger } from "@weft/mesh/telemetry";
 import {
   type Day,
@@ -25,7 +25,7 @@ const copyScoresMax = 500;
 const stepsMax = 20;
 const rebuildAttemptsMax = 5;
 /** Facts, and what is known of orders. */
-const factRetentionDays = 90;
+export const factRetentionDays = 90;
 const salesRetentionDays = 400;
 const purgeRowsMax = 1_000;
 const revenueSpanMaxMs = 86_400_000;
@@ -42,7 +42,7 @@ export interface RollUpStore {
   add(tx: Transaction, sums: RollUp, firstDay: Day): Promise<void>;
   markRolledUp(tx: Transaction, ids: readonly bigint[]): Promise<void>;
   /** The first day before `until`, from `from` on, on which something was sold. */
-  nextSalesDay(tx: Transaction, from: Day, until: Day): Promise<Day | undefined>;
+  nextSalesDay(database: Queryable, from: Day, until: Day): Promise<Day | undefined>;
   /** Takes a day's sales out of the scores. */
   subtractDay(tx: Transaction, day: Day): Promise<void>;
   moveWindow(tx: Transaction, firstDay: Day): Promise<void>;

@@ -64,6 +64,16 @@ function seed(number: number, userIds: readonly string[]): OrderSeed {
   return { order, events };
 }
 
+test("the history's table is made like the migrations make it", async () => {
+  const definition = async (name: string) => {
+    const [row] = await database.query<Record<string, string>>("test.show", `SHOW CREATE TABLE ${name}`);
+    return row?.["Create Table"]?.replace(name, "");
+  };
+  const [made] = historyProjection.tables;
+  await database.session("test.make", (session) => session.script("test.make", made?.create("other_history") ?? ""));
+  expect(await definition("other_history")).toBe(await definition("order_history"));
+});
+
 /** Of the whole history, in the order of its key. */
 async function checksum(): Promise<string> {
   const rows = await database.query<object>("test.history", "SELECT * FROM order_history ORDER BY user_id, order_id");

@@ -1,7 +1,7 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
-import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { createBroker, createEventOperations, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -9,6 +9,7 @@ import { createAskPopular } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { eventsMax, recommendationHandlers } from "./events.ts";
 import { createPopular } from "./popular.ts";
+import { countProjections } from "./projections.ts";
 import { recommendationRoutes } from "./rpc.ts";
 import { createPairStore } from "./store.ts";
 
@@ -39,6 +40,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     { pairs: createPairStore(database), popular, fixed: config.fixedSkus, logger },
     (source) => answers.add(1, { source }),
   );
+  const events = createEventOperations({ database, projections: countProjections });
   resources.use(
     await serve({
       service,
@@ -47,7 +49,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       credentials,
       telemetry,
       mesh,
-      operations: { audit, deadLetters: consumer.deadLetters },
+      operations: { audit, deadLetters: consumer.deadLetters, events },
     }),
   );
   return resources.move();

@@ -4,6 +4,14 @@ import { SCHEMA_OWNERS } from "../stack/environment.ts";
 /** Enough for an index to be worth more than a look at everything. */
 const ROWS = 2_000;
 
+/** Tables that projections make anew. */
+const REPLAYED = [
+  "shop_order.order_history",
+  ...["funnel_daily", "revenue_minute", "order_sales", "sales_daily", "product_scores"].map(
+    (t) => `shop_analytics.${t}`,
+  ),
+];
+
 /**
  * Fills tables of which a young shop has little, as years would: events that were published and handled, messages that were sent,
  * deliveries. The services must have been stopped; what is written here is for plans to be made over, and for nothing else.
@@ -35,5 +43,10 @@ export async function fillTables(server: Connection): Promise<void> {
     `INSERT INTO shop_analytics.funnel_daily (day, kind, events)
      SELECT '2020-01-01' + INTERVAL (seq DIV 10) DAY, CONCAT('fill-', seq MOD 10), 1 FROM ${numbers}`,
   );
+  // What a replay fills, and what it has replaced, for a moment.
+  for (const name of REPLAYED.flatMap((table) => [`${table}_replay`, `${table}_replaced`])) {
+    const table = name.replace(/_[a-z]+$/, "");
+    statements.push(`CREATE TABLE ${name} LIKE ${table}`, `INSERT INTO ${name} SELECT * FROM ${table}`);
+  }
   for (const statement of statements) await server.query(statement);
 }

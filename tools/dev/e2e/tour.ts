@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { runAs } from "@weft/mesh/context";
 import { AuditService } from "@weft/mesh/gen/weft/admin/v1/audit_pb.js";
+import { EventService } from "@weft/mesh/gen/weft/admin/v1/events_pb.js";
 import { SagaService } from "@weft/mesh/gen/weft/admin/v1/sagas_pb.js";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { AnalyticsService } from "../../../gen/shop/analytics/v1/analytics_pb.ts";
@@ -41,6 +42,7 @@ export async function tourTheShop(tour: Tour): Promise<void> {
   await report(tour);
   await writeToCustomers(tour, visitor);
   await repeatEvents(tour);
+  await replayEvents(tour);
   for (const name of SERVICE_NAMES) await fetch(`http://${tour.shop.stack.addresses.services[name].metrics}/metrics`);
 }
 
@@ -269,6 +271,23 @@ async function repeatEvents({ server, until }: Tour): Promise<void> {
     async () => (await count("event_id = 'tour-nowhere' AND claimed_until > NOW(3)")) === 1,
   );
   await server.query("DELETE FROM shop_order.weft_outbox WHERE event_id LIKE '%-again' OR event_id = 'tour-nowhere'");
+}
+
+/** Operators look at what events have made, make it anew, publish some again, and look whether all can be read. */
+async function replayEvents({ operator, server }: Tour): Promise<void> {
+  const order = operator.client(EventService, "order");
+  await order.listProjections({});
+  await toItsEnd(order.replayProjection({ projection: "order_history" }));
+  await toItsEnd(order.republishEvents({ subject: "shop.order.>", limit: 50 }));
+  await toItsEnd(order.verifyEvents({}));
+  // From before the facts that are kept.
+  await server.query("INSERT INTO shop_analytics.sales_daily VALUES (CURRENT_DATE - INTERVAL 200 DAY, 'TOUR', 1)");
+  await server.query("INSERT INTO shop_analytics.revenue_minute VALUES ('EUR', CURRENT_DATE - INTERVAL 200 DAY, 1, 0)");
+  await toItsEnd(operator.client(EventService, "analytics").replayProjection({ projection: "sums" }));
+}
+
+async function toItsEnd(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
 }
 
 /** Reads a list page after page; three of them are enough. */
