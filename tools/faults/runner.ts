@@ -38,6 +38,7 @@ export interface Work {
 /** Cells that one world bears: the mail catcher forgets, and what is checked after each cell grows. */
 const CELLS_PER_WORLD_MAX = 10;
 const REPLAY_TIMEOUT_MS = 60_000;
+const OPEN_TRIES_MAX = 3;
 
 /** Runs all cells, then all scenarios, then all mutations. */
 export async function runAll(options: RunnerOptions, work: Work): Promise<void> {
@@ -47,12 +48,20 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
   const mutations = [...work.mutations];
   let worlds = 0;
 
-  const open = (mutated: readonly string[]): Promise<World> => {
-    worlds += 1;
-    const directory = join(options.directory, "worlds", `${process.pid}-${worlds}`);
-    const { cacheDirectory, rate } = options;
-    // Starting takes both cores for some seconds.
-    return alone(() => startWorld({ directory, cacheDirectory, rate, mutations: mutated }));
+  const open = async (mutated: readonly string[]): Promise<World> => {
+    for (let tries = 1; ; tries += 1) {
+      worlds += 1;
+      const directory = join(options.directory, "worlds", `${process.pid}-${worlds}`);
+      const { cacheDirectory, rate } = options;
+      try {
+        // Starting takes both cores for some seconds.
+        return await alone(() => startWorld({ directory, cacheDirectory, rate, mutations: mutated }));
+      } catch (error) {
+        // Between the moment when a port was free and its use somebody else has taken it.
+        if (tries === OPEN_TRIES_MAX || !String(error).includes("EADDRINUSE")) throw error;
+        options.say(`a port was taken meanwhile, once more: ${directory}`);
+      }
+    }
   };
 
   const runCells = async (): Promise<void> => {
