@@ -38,6 +38,8 @@ service OrderService {
       timeout: {seconds: 5}
       retry: {max_attempts: 2 initial_backoff: {nanos: 50000000} max_backoff: {nanos: 500000000}}
       required_scopes: "customer"
+      idempotency_key: KEY_SOURCE_FIELD
+      idempotency_key_field: "idempotency_key"
     };
   }
 
@@ -56,7 +58,7 @@ service OrderService {
 
   test("of a method shows its messages too", () => {
     const text = describeSymbol("shop.api.v1.AccountService/logIn");
-    expect(text).toContain("rpc LogIn(shop.api.v1.LogInRequest) returns (shop.api.v1.LogInResponse);");
+    expect(text).toContain("rpc LogIn(shop.api.v1.LogInRequest) returns (shop.api.v1.LogInResponse) {");
     expect(text).toContain(`\
 message LogInResponse {
   string access_token = 1 [debug_redact = true];
