@@ -29,8 +29,6 @@ export interface IdempotencyStore {
   find(use: KeyUse): Promise<StoredAnswer | undefined>;
   /** What is stored under a key that is taken, in the transaction that has found it taken. */
   findTaken(tx: Transaction, use: KeyUse): Promise<StoredAnswer>;
-  /** The same, after whoever is writing it has ended: what is not there then never will be by his doing. */
-  findDecided(use: KeyUse): Promise<StoredAnswer | undefined>;
   /** Removes what is older, at most count. Answers with how many it removed. */
   purge(before: Date, count: number): Promise<number>;
 }
@@ -65,11 +63,6 @@ export function createIdempotencyStore(database: Database, now: () => number): I
       // Cannot be: the INSERT that has found it holds a lock on it.
       if (stored === undefined) throw new Error(`a key of ${use.method} is taken and is not there`);
       return stored;
-    },
-
-    async findDecided(use) {
-      const sql = `${select} LOCK IN SHARE MODE`;
-      return (await database.query<StoredAnswer>("idempotency.findDecided", sql, values(use)))[0];
     },
 
     async purge(before, count) {

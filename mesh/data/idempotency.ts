@@ -14,7 +14,7 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createIdempotencyStore, type StoredAnswer } from "./idempotency-store.ts";
 import type { Database, Transaction } from "./queryable.ts";
 import { createTurns } from "./turns.ts";
-import { isCommitUnknown } from "./unknown-commit.ts";
+import { resolveCommit } from "./unknown-commit.ts";
 
 export interface IdempotencyOptions {
   readonly database: Database;
@@ -44,7 +44,7 @@ export interface KeyedMethod<I extends DescMessage, O extends DescMessage, T> {
 /** Remembers what callers have asked for under a key, and how it was answered, in the transaction of the effect. */
 export interface Idempotency extends AsyncDisposable {
   /**
-   * What runs the transaction of a call of this method, by the ambient call's key if it has one: the first takes the key, has its effect and leaves
+   * What runs the transaction of a call of this method by the ambient call's key; undefined if it has none. The first takes the key, has its effect and leaves
    * its answer, all in one COMMIT; others with the key wait for it and get the same; one that fails leaves nothing. If the reply to COMMIT is
    * lost, the same is done again, which finds out.
    *
@@ -55,7 +55,7 @@ export interface Idempotency extends AsyncDisposable {
   method<I extends DescMessage, O extends DescMessage, T>(
     method: DescMethodUnary<I, O>,
     how: KeyedMethod<I, O, T>,
-  ): (request: MessageShape<I>) => Transact<T>;
+  ): (request: MessageShape<I>) => Transact<T> | undefined;
   /** Removes what is older than retentionMs. Done at the start and once a minute by itself. */
   purge(): Promise<void>;
 }
@@ -90,7 +90,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       type Result = ReturnType<typeof how.fromAnswer>;
       return (request) => {
         const call = currentCall();
-        if (call?.idempotencyKey === undefined) return database.transaction;
+        if (call?.idempotencyKey === undefined) return undefined;
         const use = { caller: call.endUser?.userId ?? "", method, key: call.idempotencyKey };
         const hash = requestHash(input, request, leftOut);
 
@@ -112,7 +112,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
           turns(JSON.stringify(use), async (waited) => {
             const before = waited ? await store.find(use) : undefined;
             if (before !== undefined) return await repeated(before);
-            const outcome = await againIfUnknown(() => runOrFind(name, fn));
+            const outcome = await resolveCommit(() => runOrFind(name, fn));
             if (outcome.stored !== undefined) return await repeated(outcome.stored);
             calls.add(1, { "rpc.method": method, outcome: "first" });
             return outcome.result;
@@ -126,18 +126,6 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
 
 /** What a transaction with a key has done: its work, or nothing since there is an answer. */
 type Outcome<T> = { readonly stored: StoredAnswer } | { readonly stored: undefined; readonly result: T };
-
-/** Does keyed work again if nobody knows whether it was committed: it then waits for what is still under way, and finds its answer or does it. */
-async function againIfUnknown<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isCommitUnknown(error)) throw error;
-    return await work().catch(() => {
-      throw error;
-    });
-  }
-}
 
 /** Names of the fields of a request that are not hashed. @throws Error if nobody would compare them */
 function fieldsLeftOut(

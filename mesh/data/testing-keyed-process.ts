@@ -16,5 +16,5 @@ const database = createDatabase({
     if (`${when} ${name}` === KILL_AT) process.kill(process.pid, "SIGKILL");
   },
 });
-const add = addOnce(createIdempotency({ database, telemetry }));
+const add = addOnce(createIdempotency({ database, telemetry }), database);
 await runAs({ idempotencyKey: "k" }, () => add(create(EchoRequestSchema, { text: "a" })));

@@ -119,10 +119,13 @@ describe("place()", () => {
   });
 
   test("whose COMMIT was done but not answered finds its order, instead of leaving its caller in doubt", async () => {
+    let commits = 0;
     const lost: Database = {
       ...database,
       async transaction(name, fn) {
-        await database.transaction(name, fn);
+        const done = await database.transaction(name, fn);
+        commits += 1;
+        if (commits > 1) return done;
         throw rpcError(Code.Unknown, "the reply to COMMIT was lost", { reason: "COMMIT_OUTCOME_UNKNOWN" });
       },
     };
@@ -130,6 +133,7 @@ describe("place()", () => {
     const event = placedEvent();
     const placing = { idempotencyKey: event.orderId, requestHash: "2".repeat(64), paymentMethod: "tok_visa", lease };
     expect(await unsure.place(event, placing)).toEqual({ orderId: event.orderId, requestHash: "2".repeat(64) });
+    expect((await store.events(event.orderId)).length).toBe(1);
   });
 
   test("is all or nothing", async () => {

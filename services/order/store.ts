@@ -4,7 +4,6 @@ import {
   bucketOf,
   createIdempotencyStore,
   type Database,
-  isCommitUnknown,
   isDuplicateKey,
   type KeyUse,
   leaseLost,
@@ -46,7 +45,10 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
     resolveCommit(() => database.transaction(name, fn));
   const keys = createIdempotencyStore(database, deps.clock.now);
   return {
-    findKey: async (userId, idempotencyKey) => toKnownKey(await keys.find(placeOrderKey(userId, idempotencyKey))),
+    async findKey(userId, idempotencyKey) {
+      const stored = await keys.find(placeOrderKey(userId, idempotencyKey));
+      return stored && toKnownKey(stored);
+    },
     get: (orderId) => readOrder(database, orderId),
     unit: (tx) => unitOf(deps, tx),
     change: (work, transact = resolving) => transact("order.change", (tx) => work(unitOf(deps, tx))),
@@ -60,11 +62,12 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
       const { orderId, userId } = event;
       const { idempotencyKey, requestHash, paymentMethod, lease } = placing;
       const key = placeOrderKey(userId, idempotencyKey);
-      let unknown: unknown;
-      const placed = await database
-        .transaction("order.place", async (tx) => {
+      return await resolveCommit(() =>
+        database.transaction("order.place", async (tx) => {
           // First, so that a second placing with this key waits here until the first has ended.
-          if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) return false;
+          if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) {
+            return toKnownKey(await keys.findTaken(tx, key));
+          }
           await tx.execute(
             "order.insertSaga",
             `INSERT INTO sagas
@@ -73,17 +76,9 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
             [orderId, paymentMethod, lease.dueAt, lease.owner, lease.until, lease.leaseToken, lease.traceparent],
           );
           await appendEvent(deps, tx, undefined, event);
-          return true;
-        })
-        .catch((error: unknown) => {
-          if (!isCommitUnknown(error)) throw error;
-          unknown = error;
-          return false;
-        });
-      if (placed) return { orderId, requestHash };
-      const known = toKnownKey(await keys.findDecided(key));
-      if (known === undefined) throw unknown;
-      return known;
+          return { orderId, requestHash };
+        }),
+      );
     },
 
     async paymentMethod(orderId) {
@@ -109,8 +104,8 @@ function placeOrderKey(userId: string, key: string): KeyUse {
   return { caller: userId, method: "shop.order.v1.OrderService/PlaceOrder", key };
 }
 
-function toKnownKey(stored: StoredAnswer | undefined): KnownKey | undefined {
-  return stored && { orderId: Buffer.from(stored.answer).toString(), requestHash: stored.requestHash };
+function toKnownKey({ answer, requestHash }: StoredAnswer): KnownKey {
+  return { orderId: Buffer.from(answer).toString(), requestHash };
 }
 
 function unitOf(deps: OrderStoreDeps, tx: Transaction): OrderUnit {

@@ -219,9 +219,10 @@ describe("void()", () => {
     [409, "captured", "captured"],
     [409, "refunded", "captured"],
   ])("%i, authorization then %s: %s", async (status, found, outcome) => {
-    const { provider } = await providerThat((response, { method }) =>
+    const { provider, seen } = await providerThat((response, { method }) =>
       method === "POST" ? json(status, {})(response) : json(200, { data: [{ id: "auth_1", status: found }] })(response),
     );
     expect(await provider.void("ord_1", "auth_1")).toBe(outcome);
+    expect(seen[0]).toMatchObject({ headers: { "idempotency-key": "void:ord_1" } });
   });
 });

@@ -43,8 +43,8 @@ export const mutations: readonly Mutation[] = [
         },
         {
           module: "services/order/store.ts",
-          find: "if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) return false;",
-          replace: "void key;",
+          find: "if (!(await keys.take(tx, key, requestHash, Buffer.from(orderId)))) {",
+          replace: "if (key === undefined) {",
         },
       ],
     },
