@@ -44,11 +44,10 @@ export interface KeyedMethod<I extends DescMessage, O extends DescMessage, T> {
 /** Remembers what callers have asked for under a key, and how it was answered, in the transaction of the effect. */
 export interface Idempotency extends AsyncDisposable {
   /**
-   * What runs the transaction of a call of this method by the ambient call's key; undefined if it has none. The first takes the key, has its effect and leaves
-   * its answer, all in one COMMIT; others with the key wait for it and get the same; one that fails leaves nothing. If the reply to COMMIT is
-   * lost, the same is done again, which finds out.
-   *
-   * A transaction's function may fail with ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED): the key stands for another request.
+   * What runs the transaction of a call of this method by the ambient call's key; undefined if it has none. The first takes the key, has its
+   * effect and leaves its answer, all in one COMMIT; others with the key wait for it and get the same; one that fails leaves nothing. If the
+   * reply to COMMIT is lost, the same is done again, which finds out. ALREADY_EXISTS (IDEMPOTENCY_KEY_REUSED) if the key stands for another
+   * request.
    *
    * @throws Error at once if a redacted field is neither in clear nor compared by `matches`
    */
