@@ -1,7 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { type Clock, rpcError, systemClock } from "@weft/mesh/contract";
-import { createDatabase, type Database, idempotencyMigrations, migrate, newId, type RowLease } from "@weft/mesh/data";
+import {
+  createDatabase,
+  createIdempotency,
+  type Database,
+  idempotencyMigrations,
+  migrate,
+  newId,
+  type RowLease,
+} from "@weft/mesh/data";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
@@ -116,6 +124,19 @@ describe("place()", () => {
     expect((await store.findKey("usr_1", "a key LIKE this"))?.orderId).toBe(upper.orderId);
     expect((await store.findKey("usr_1", "a key like this"))?.orderId).toBe(lower.orderId);
     expect(await store.findKey("usr_2", "a key like this")).toBeUndefined();
+  });
+
+  test("has a key that is forgotten after a day; its order is not", async () => {
+    const { orderId } = await place(placedEvent(), "a key of yesterday");
+    const purgeAt = async (nowMs: number) => {
+      await using keys = createIdempotency({ database, telemetry, clock: { now: () => nowMs, monotonic: () => 0 } });
+      await keys.purge();
+    };
+    await purgeAt(now.getTime() + 86_400_000);
+    expect((await store.findKey("usr_1", "a key of yesterday"))?.orderId).toBe(orderId);
+    await purgeAt(now.getTime() + 86_400_001);
+    expect(await store.findKey("usr_1", "a key of yesterday")).toBeUndefined();
+    expect(await store.get(orderId)).toBeDefined();
   });
 
   test("whose COMMIT was done but not answered finds its order, instead of leaving its caller in doubt", async () => {
