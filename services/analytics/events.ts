@@ -41,11 +41,10 @@ const schemas = [
 /** Events that one statement inserts at most. */
 export const eventsMax = 500;
 
-/** Keeps each event as a fact; `onFacts` is called after the commit. */
-export function analyticsHandlers(onFacts: () => void): EventHandler[] {
+/** Keeps each event as a fact. Nobody is woken: what many events add up to is worked out at once, and a moment later. */
+export function analyticsHandlers(): EventHandler[] {
   return onEvents(schemas, async (tx, events) => {
     await insertFacts(tx, events.map(toFact));
-    tx.afterCommit(onFacts);
   });
 }
 

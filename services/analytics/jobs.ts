@@ -20,7 +20,7 @@ export interface JobsDeps extends RollUpDeps, LeaderboardDeps {
   readonly telemetry: Telemetry;
 }
 
-/** The net below wake(): a job of another instance, or what a crash has left. */
+/** How far the sums are behind the events, about. A roll-up costs the same few statements for one fact and for hundreds. */
 const pollIntervalMs = 500;
 const redisRetryMs = 1_000;
 const purgeIntervalMs = 3_600_000;
@@ -32,7 +32,7 @@ const purgeIntervalMs = 3_600_000;
 export function startJobs(deps: JobsDeps): DueRowsWorker {
   const { database, telemetry, clock } = deps;
 
-  /** Each answers with when it is due again; 0: at the next look, in pollIntervalMs or when somebody wakes. */
+  /** Each answers with when it is due again; 0: at the next look, in pollIntervalMs. */
   const jobs: Readonly<Record<string, () => Promise<number>>> = {
     "roll-up": async () => {
       await repeat(() => rollUpFacts(deps));

@@ -37,8 +37,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const scores = createScoreStore(database);
   const leaderboard = createLeaderboard({ redis, key: "analytics:top_products", newName: randomUUID });
   const rows = createPurgeStore(database);
-  const jobs = resources.use(startJobs({ database, sums: rollUpStore, scores, leaderboard, rows, clock, telemetry }));
-  const handlers = analyticsHandlers(jobs.wake);
+  resources.use(startJobs({ database, sums: rollUpStore, scores, leaderboard, rows, clock, telemetry }));
+  const handlers = analyticsHandlers();
   const consumer = resources.use(
     startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax }),
   );

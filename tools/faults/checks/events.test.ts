@@ -20,7 +20,7 @@ test("the checks know who consumes what", () => {
     payment: paymentHandlers({ payments: nothing, clock: nothing }),
     notification: notificationHandlers(nothing),
     recommendation: recommendationHandlers(),
-    analytics: analyticsHandlers(() => {}),
+    analytics: analyticsHandlers(),
   };
   const types = Object.entries(handlers).map(([name, own]) => [
     name,
