@@ -21,7 +21,12 @@ export const backlogCountMax = 100_000;
 
 /** The outbox table. Times are the database's: relays on several machines share its clock. */
 export interface OutboxStore {
-  insert(tx: Transaction, event: EncodedEvent, traceparent: string | undefined): Promise<void>;
+  /** Answers with the row's id. With a lease no relay takes it before that has run out. */
+  insert(
+    tx: Transaction,
+    event: EncodedEvent,
+    more: { readonly traceparent: string | undefined; readonly leaseMs: number | undefined },
+  ): Promise<string>;
   /** Takes rows that nobody else is publishing, oldest first, for leaseMs. */
   claim(count: number, leaseMs: number): Promise<OutboxRow[]>;
   markPublished(ids: readonly string[]): Promise<void>;
@@ -34,11 +39,12 @@ export interface OutboxStore {
 
 export function createOutboxStore(database: Database): OutboxStore {
   return {
-    async insert(tx, { subject, envelope, bytes }, traceparent) {
-      await tx.execute(
+    async insert(tx, { subject, envelope, bytes }, { traceparent, leaseMs }) {
+      const { insertId } = await tx.execute(
         "outbox.insert",
-        `INSERT INTO weft_outbox (event_id, subject, type, aggregate_id, aggregate_version, envelope, traceparent, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3))`,
+        `INSERT INTO weft_outbox
+           (event_id, subject, type, aggregate_id, aggregate_version, envelope, traceparent, created_at, claimed_until)
+         VALUES (?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND)`,
         [
           envelope.eventId,
           subject,
@@ -47,8 +53,10 @@ export function createOutboxStore(database: Database): OutboxStore {
           envelope.aggregateVersion,
           bytes,
           traceparent ?? null,
+          leaseMs === undefined ? null : leaseMs * 1000,
         ],
       );
+      return insertId.toString();
     },
 
     claim: (count, leaseMs) =>

@@ -123,6 +123,51 @@ test("two relays on one outbox publish each event once, not twice at the same ti
   expect(await world.stored(streams.events.name)).toBe(600);
 });
 
+test("an event is published from memory: nobody looks for it in the table", async () => {
+  const names: string[] = [];
+  const heard: typeof world.database = {
+    ...world.database,
+    transaction: (name, fn) =>
+      world.database.transaction(name, (tx) =>
+        fn({
+          ...tx,
+          execute(statement, ...rest) {
+            names.push(statement);
+            return tx.execute(statement, ...rest);
+          },
+        }),
+      ),
+  };
+  await using outbox = world.outbox({ database: heard });
+  await append(outbox, ...texts(20));
+  await eventually(allPublished);
+  expect(await world.stored(streams.events.name)).toBe(20);
+  expect(names).not.toContain("outbox.claimRows");
+});
+
+test("what its process cannot publish is a relay's at once, and after five seconds if the process does not say so", async () => {
+  const never = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const frozen: Broker = { ...world.broker, session: never };
+  await append(world.outbox({ broker: frozen }), "held");
+  const lease = "claimed_until BETWEEN UTC_TIMESTAMP(3) AND UTC_TIMESTAMP(3) + INTERVAL 5 SECOND";
+  expect(await world.count(`published_at IS NULL AND ${lease}`)).toBe(1);
+  const refusing: Broker = {
+    ...world.broker,
+    session: async (signal) => ({
+      ...(await world.broker.session(signal)),
+      publish: () => Promise.reject(new Error("no")),
+    }),
+  };
+  await append(world.outbox({ broker: refusing }), "refused");
+  await using _relay = world.outbox();
+  const isPublished = async (text: string) =>
+    (await world.count(`published_at IS NOT NULL AND INSTR(envelope, '${text}') > 0`)) === 1;
+  await eventually(() => isPublished("refused"));
+  expect(await isPublished("held")).toBe(false);
+  await eventually(() => isPublished("held"));
+}, 20_000);
+
 test("rows that a relay has claimed are another's only when its lease is over", async () => {
   const insert = (id: string, claimedUntil: string) =>
     world.database.execute(

@@ -3,9 +3,11 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { newUlid } from "../data/id.ts";
 import type { Database, Transaction } from "../data/queryable.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Broker } from "./broker.ts";
+import type { Broker, BrokerSession } from "./broker.ts";
 import { encodeEvent } from "./envelope.ts";
-import { createOutboxStore, type OutboxStore } from "./outbox-store.ts";
+import { createFreshEvents } from "./fresh-events.ts";
+import { createOutboxStore, type OutboxRow, type OutboxStore } from "./outbox-store.ts";
+import { createPublishEvent } from "./publish.ts";
 import { startRelay } from "./relay.ts";
 
 export interface OutboxOptions {
@@ -42,7 +44,13 @@ const weekMs = 7 * 86_400_000;
 export function createOutbox(options: OutboxOptions): Outbox {
   const { database, broker, telemetry, clock = systemClock, random = Math.random, retentionMs = weekMs } = options;
   const store = createOutboxStore(database);
-  const relay = startRelay({ store, broker, telemetry, clock, random, retentionMs });
+  const publishEvent = createPublishEvent(telemetry);
+  const publish = (session: BrokerSession, row: OutboxRow): Promise<void> => {
+    const { event_id: eventId, subject, envelope } = row;
+    return publishEvent(session, { eventId, subject, envelope, traceparent: row.traceparent ?? undefined });
+  };
+  const relay = startRelay({ store, broker, telemetry, clock, random, retentionMs, publish });
+  const fresh = createFreshEvents({ store, broker, publish, onLeft: relay.wake });
   const stopMeasuring = measureBacklog(telemetry, store);
   return {
     async append(tx, schema, message, { version = 0n } = {}) {
@@ -51,13 +59,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (!event.subject.startsWith(`${broker.events.prefix}.`)) {
         throw new Error(`${schema.typeName}: no stream takes its subject ${event.subject}`);
       }
-      await store.insert(tx, event, telemetry.inject().traceparent);
-      tx.afterCommit(relay.wake);
+      const { traceparent } = telemetry.inject();
+      const leaseMs = fresh.lease();
+      const id = await store.insert(tx, event, { traceparent, leaseMs });
+      const { subject, bytes: envelope } = event;
+      const row = { id, event_id: eventId, subject, envelope, traceparent: traceparent ?? null };
+      tx.afterCommit(leaseMs === undefined ? relay.wake : () => fresh.publish(row));
       return eventId;
     },
     wake: relay.wake,
     async [Symbol.asyncDispose]() {
       stopMeasuring();
+      await fresh[Symbol.asyncDispose]();
       await relay[Symbol.asyncDispose]();
     },
   };

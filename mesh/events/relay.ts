@@ -4,7 +4,6 @@ import { createAlarm } from "./alarm.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { createPublishEvent } from "./publish.ts";
 import { createPurge } from "./purge.ts";
 import { createTransitionLog } from "./transition-log.ts";
 
@@ -16,9 +15,11 @@ export interface RelayOptions {
   readonly random: Random;
   /** How long published rows are kept, to publish again what the broker has lost. */
   readonly retentionMs: number;
+  /** Resolves when JetStream has stored it. */
+  readonly publish: (session: BrokerSession, row: OutboxRow) => Promise<void>;
 }
 
-/** Publishes what is in the outbox, in the background, until disposed of. */
+/** Publishes what is in the outbox and nobody's, in the background, until disposed of. */
 export interface Relay extends AsyncDisposable {
   /** There is something to publish. */
   wake(): void;
@@ -40,11 +41,10 @@ const drainTimeoutMs = 3_000;
  * before marking): JetStream drops the second by its id within two minutes, and later the consumers' inboxes do.
  */
 export function startRelay(options: RelayOptions): Relay {
-  const { store, broker, telemetry, clock, random } = options;
+  const { store, broker, telemetry, clock, random, publish } = options;
   const stopping = new AbortController();
   const alarm = createAlarm();
   const log = createTransitionLog(telemetry.logger, "outbox relay cannot publish", "outbox relay publishes again");
-  const publishEvent = createPublishEvent(telemetry);
   const purgeIfDue = createPurge(clock, (count) => store.purge(options.retentionMs, count));
   let failures = 0;
 
@@ -65,11 +65,6 @@ export function startRelay(options: RelayOptions): Relay {
       telemetry.logger.warn("events could not be published", { count: unpublished.length, error: failure.reason });
     }
     return rows.length;
-  };
-
-  const publish = (session: BrokerSession, row: OutboxRow): Promise<void> => {
-    const { event_id: eventId, subject, envelope } = row;
-    return publishEvent(session, { eventId, subject, envelope, traceparent: row.traceparent ?? undefined });
   };
 
   const step = async (): Promise<void> => {
