@@ -73,6 +73,17 @@ test("many events are handled in batches, in order, each once", async () => {
   await eventually(() => world.settled());
 });
 
+test("a consumer that gathers takes in one batch what comes within its time", async () => {
+  const calls: number[] = [];
+  const counted = onEvents([Happened], async (_, events) => {
+    calls.push(events.length);
+  });
+  world.consumer({ handlers: counted, gatherMs: 1_000 });
+  for (const text of texts(5)) await publish([text]);
+  await eventually(() => world.settled());
+  expect(calls).toEqual([5]);
+});
+
 test("onEvents() gets many events of several kinds in one call, in order; a poisonous one fails alone", async () => {
   const calls: string[][] = [];
   const many = onEvents([Happened, Ended], async (tx, events) => {

@@ -22,6 +22,8 @@ export interface ConsumerOptions {
   readonly maxDeliveries?: number;
   /** Events handled in one transaction at most, 64 by default; 1 if handlers do anything outside of it. */
   readonly batchSize?: number;
+  /** How long an event may wait for others of its batch: for what need not be known at once. None by default. */
+  readonly gatherMs?: number;
   /** Time of a transaction, handlers included; 10 s by default. */
   readonly handlerTimeoutMs?: number;
   /** An event is delivered again when its consumer has given no sign of life for this long; 10 s by default. */
@@ -42,7 +44,7 @@ const inboxRetentionFactor = 2;
 /** Handles a service's events in the background until disposed of. */
 export function startConsumer(options: ConsumerOptions): Consumer {
   const { service, database, broker, telemetry, batchSize = 64, ackWaitMs = 10_000, clock = systemClock } = options;
-  const { maxDeliveries = 10, handlerTimeoutMs = 10_000, random = Math.random } = options;
+  const { maxDeliveries = 10, handlerTimeoutMs = 10_000, random = Math.random, gatherMs } = options;
   const handlers = bySubject(options.handlers);
   const inbox = createInboxStore(database, service);
   // As long as a letter, too: it may be redriven on its last day, a second time, after a crash before its removal.
@@ -58,7 +60,7 @@ export function startConsumer(options: ConsumerOptions): Consumer {
     ...{ service, broker, telemetry, handlers, handlerTimeoutMs },
   });
   const running = startDurableConsumer({
-    ...{ service, broker, telemetry, batchSize, ackWaitMs, random },
+    ...{ service, broker, telemetry, batchSize, gatherMs, ackWaitMs, random },
     subjects: [...handlers.keys()],
     async handleBatch(session, batch) {
       await handleBatch(session, batch);

@@ -18,6 +18,7 @@ export interface DurableConsumerOptions {
   readonly telemetry: Telemetry;
   readonly subjects: readonly string[];
   readonly batchSize: number;
+  readonly gatherMs?: number | undefined;
   readonly ackWaitMs: number;
   readonly random: Random;
   /** Settles each event of the batch. Rejects when what it needs is away: then it is asked again, for as long as that takes. */
@@ -63,7 +64,7 @@ export function startDurableConsumer(options: DurableConsumerOptions): AsyncDisp
     }, ackWaitMs / 3);
     try {
       while (!ends.aborted) {
-        batch = await pull.take(batchSize);
+        batch = await pull.take(batchSize, options.gatherMs);
         if (batch.length > 0) await work(session, batch);
       }
     } finally {

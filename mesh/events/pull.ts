@@ -1,11 +1,15 @@
 import type { Consumer, ConsumerMessages } from "@nats-io/jetstream";
 import { createAlarm } from "./alarm.ts";
+import { waitFor } from "./backoff.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 
 /** Deliveries that have arrived and wait to be taken. */
 export interface Pull {
-  /** Takes what is there, at most count, waiting for the first; empty when the pull has ended. Rejects with what ended it. */
-  take(count: number): Promise<Delivery[]>;
+  /**
+   * Takes what is there, at most count, waiting for the first and then gatherMs for others; empty when the pull has ended. Rejects with
+   * what ended it.
+   */
+  take(count: number, gatherMs?: number): Promise<Delivery[]>;
   /** Asks for no more. */
   stop(): void;
   /** Tells the server that what is waiting here is not lost. */
@@ -25,6 +29,7 @@ export function startPull(consumer: Consumer, queueLengthMax: number): Pull {
   const queue: Delivery[] = [];
   const arrived = createAlarm();
   const room = createAlarm();
+  const stopping = new AbortController();
   let fetching: ConsumerMessages | undefined;
   let stopped = false;
   let failure: unknown;
@@ -51,13 +56,15 @@ export function startPull(consumer: Consumer, queueLengthMax: number): Pull {
   const running = run();
   const stop = () => {
     stopped = true;
+    stopping.abort();
     fetching?.stop();
     arrived.ring();
     room.ring();
   };
   return {
-    async take(count) {
+    async take(count, gatherMs = 0) {
       while (queue.length === 0 && !stopped) await arrived.sleep(fetchMs);
+      if (gatherMs > 0 && queue.length < count) await waitFor(gatherMs, stopping.signal);
       if (queue.length === 0 && failure !== undefined) throw failure;
       const taken = queue.splice(0, count);
       room.ring();
