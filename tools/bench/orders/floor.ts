@@ -22,7 +22,7 @@ export interface FloorOptions {
   readonly schemaPrefix: string;
   /** Those whose statements are run. */
   readonly services: readonly string[];
-  /** Connections to each schema: as many as a service has. */
+  /** Connections to each schema, for each use: as many as a service has. */
   readonly poolSize: number;
 }
 
@@ -37,11 +37,11 @@ const ROW_NUMBERS = /^(?:\/\*.*?\*\/ )?SELECT id\b/;
 export async function openFloor(options: FloorOptions): Promise<Floor> {
   const { adminUrl, schemaPrefix, services, poolSize } = options;
   const admin = await mysql.createConnection({ uri: adminUrl, multipleStatements: false });
-  const pools = new Map<string, FloorSchema>();
+  const schemas = new Map<string, FloorSchema>();
   for (const service of services) {
     const schema = `floor_${service}`;
     await copySchema(admin, `${schemaPrefix}_${service}`, schema);
-    pools.set(service, openSchema(adminUrl, schema, poolSize));
+    schemas.set(service, openSchema(adminUrl, schema, poolSize));
   }
   await admin.end();
   let generation = 0;
@@ -60,7 +60,7 @@ export async function openFloor(options: FloorOptions): Promise<Floor> {
       const work = async (): Promise<void> => {
         for (let script = scripts[next++]; script !== undefined; script = scripts[next++]) {
           for (const unit of script) {
-            const schema = pools.get(unit.service);
+            const schema = schemas.get(unit.service);
             if (schema === undefined) throw new Error(`the floor has no schema of ${unit.service}'s`);
             conflicts += await runUnit(schema, unit);
           }
@@ -71,18 +71,27 @@ export async function openFloor(options: FloorOptions): Promise<Floor> {
       return { elapsedMs: performance.now() - startedMs, conflicts };
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...pools.values()].map(({ pool }) => pool.end()));
+      const all = [...schemas.values()].flatMap(({ pools }) => Object.values(pools));
+      await Promise.all(all.map((pool) => pool.end()));
     },
   };
 }
 
+type Use = "statements" | "transactions";
+
 interface FloorSchema {
-  readonly pool: mysql.Pool;
+  /** Transactions that begin with their first statement have connections of their own, as in the shop. */
+  readonly pools: Readonly<Record<Use, mysql.Pool>>;
   /** Numbers of rows that were claimed and are to be marked. */
   readonly claimed: string[];
 }
 
 function openSchema(adminUrl: string, schema: string, poolSize: number): FloorSchema {
+  const open = (use: Use) => openPool(adminUrl, schema, poolSize, use);
+  return { pools: { statements: open("statements"), transactions: open("transactions") }, claimed: [] };
+}
+
+function openPool(adminUrl: string, schema: string, poolSize: number, use: Use): mysql.Pool {
   const pool = mysql.createPool({
     uri: adminUrl,
     database: schema,
@@ -94,8 +103,9 @@ function openSchema(adminUrl: string, schema: string, poolSize: number): FloorSc
     maxPreparedStatements: PREPARED_MAX,
   });
   // The pool sends it before whatever is asked of the connection next.
-  pool.on("connection", (connection) => void connection.query(SESSION));
-  return { pool, claimed: [] };
+  const session = use === "transactions" ? `${SESSION}, autocommit = 0` : SESSION;
+  pool.on("connection", (connection) => void connection.query(session));
+  return pool;
 }
 
 async function copySchema(admin: mysql.Connection, from: string, to: string): Promise<void> {
@@ -114,7 +124,7 @@ async function copySchema(admin: mysql.Connection, from: string, to: string): Pr
 /** Answers with how often it was run again. */
 async function runUnit(schema: FloorSchema, unit: Unit): Promise<number> {
   for (let attempt = 0; ; attempt += 1) {
-    const connection = await schema.pool.getConnection();
+    const connection = await schema.pools[unit.isImplicit ? "transactions" : "statements"].getConnection();
     try {
       await runOnce(connection, schema, unit);
       return attempt;
@@ -128,7 +138,7 @@ async function runUnit(schema: FloorSchema, unit: Unit): Promise<number> {
 }
 
 async function runOnce(connection: mysql.PoolConnection, schema: FloorSchema, unit: Unit): Promise<void> {
-  if (unit.isTransaction) await connection.query("START TRANSACTION");
+  if (unit.isTransaction && !unit.isImplicit) await connection.query("START TRANSACTION");
   let read: string[] | undefined;
   for (const statement of unit.statements) {
     const [result] = await connection.execute<mysql.RowDataPacket[] | mysql.ResultSetHeader>(

@@ -59,10 +59,33 @@ test("statements of one connection between START TRANSACTION and its end are one
   ]);
 });
 
+test("on a connection that commits nothing by itself a transaction begins with its first statement", () => {
+  const units = unitsOf(
+    [
+      line(1, "Execute", "/* a.first */ SELECT 1"),
+      line(1, "Execute", "/* a.second */ SELECT 1"),
+      line(1, "Query", "COMMIT"),
+      line(1, "Execute", "/* b.first */ SELECT 1"),
+      line(1, "Query", "ROLLBACK"),
+    ],
+    "shop",
+  );
+  const found = units.map(({ isImplicit, end, statements }) => [
+    isImplicit,
+    end,
+    ...statements.map(({ name }) => name),
+  ]);
+  expect(found).toEqual([
+    [true, "COMMIT", "a.first", "a.second"],
+    [true, "ROLLBACK", "b.first"],
+  ]);
+  expect(countStatements(units, 1).map(({ name }) => name)).not.toContain("START TRANSACTION");
+});
+
 test("each order gets what names it, its events' handling too; a batch goes to the last order in it", () => {
   const [first, second] = [orderId("A"), orderId("B")];
   const unit = (name: string, ...values: string[]) => ({
-    ...{ service: "order", isTransaction: false, end: "COMMIT" as const },
+    ...{ service: "order", isTransaction: false, isImplicit: false, end: "COMMIT" as const },
     statements: [{ name, sql: "", values }],
   });
   const units = [
@@ -83,7 +106,13 @@ test("a script that is run again is another order's: ids are new and alike, user
   const user = `usr_2A01KAMZ4PQ3W8T5R7V9X2CCCCCC`;
   const values = [`${orderId("A")} ${user}`, eventId("1"), `${eventId("1")}-EMAIL`, 5n];
   const script = [
-    { service: "order", isTransaction: false, end: "COMMIT" as const, statements: [{ name: "a", sql: "", values }] },
+    {
+      service: "order",
+      isTransaction: false,
+      isImplicit: false,
+      end: "COMMIT" as const,
+      statements: [{ name: "a", sql: "", values }],
+    },
   ];
   const [again] = renewed(script, 33);
   expect(again?.statements[0]?.values).toEqual([

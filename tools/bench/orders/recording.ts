@@ -6,6 +6,8 @@ export interface Unit {
   /** The service whose user ran it. */
   readonly service: string;
   readonly isTransaction: boolean;
+  /** It began with its first statement, on a connection that does not commit by itself. */
+  readonly isImplicit: boolean;
   /** How a transaction ended; a statement of its own commits by itself. */
   readonly end: "COMMIT" | "ROLLBACK";
   readonly statements: readonly Statement[];
@@ -68,31 +70,39 @@ export async function beginRecording(admin: Connection, schemaPrefix: string): P
 
 /** Puts together what belongs together. What a pool asks of a new connection, and a transaction that was cut in two, are left out. */
 export function unitsOf(lines: readonly LogLine[], schemaPrefix: string): Unit[] {
-  interface Open {
-    readonly service: string;
-    readonly statements: Statement[];
-    end?: "COMMIT" | "ROLLBACK";
-    readonly isTransaction: boolean;
-  }
+  type Open = Omit<Unit, "end" | "statements"> & { readonly statements: Statement[]; end?: Unit["end"] };
+  const implicit = implicitThreads(lines);
   const units: Open[] = [];
   const open = new Map<number, Open>();
-  for (const { user, thread, command, argument } of lines) {
-    const service = user.slice(schemaPrefix.length + 1);
-    const current = open.get(thread);
+  const begin = (line: LogLine, kind: Pick<Unit, "isTransaction" | "isImplicit">): Open => {
+    const begun: Open = { service: line.user.slice(schemaPrefix.length + 1), ...kind, statements: [] };
+    units.push(begun);
+    if (kind.isTransaction) open.set(line.thread, begun);
+    else begun.end = "COMMIT";
+    return begun;
+  };
+  for (const line of lines) {
+    const { thread, command, argument } = line;
+    const isImplicit = implicit.has(thread);
     if (command === "Execute") {
-      const statement = parseStatement(argument);
-      if (current !== undefined) current.statements.push(statement);
-      else units.push({ service, isTransaction: false, statements: [statement], end: "COMMIT" });
-    } else if (argument === "START TRANSACTION") {
-      const begun: Open = { service, isTransaction: true, statements: [] };
-      open.set(thread, begun);
-      units.push(begun);
-    } else if (current !== undefined && (argument === "COMMIT" || argument === "ROLLBACK")) {
-      current.end = argument;
+      const unit = open.get(thread) ?? begin(line, { isTransaction: isImplicit, isImplicit });
+      unit.statements.push(parseStatement(argument));
+    } else if (argument === "START TRANSACTION") begin(line, { isTransaction: true, isImplicit: false });
+    else if (argument === "COMMIT" || argument === "ROLLBACK") {
+      const ended = open.get(thread);
+      if (ended !== undefined) ended.end = argument;
       open.delete(thread);
     }
   }
   return units.flatMap(({ end, ...unit }) => (end === undefined ? [] : [{ ...unit, end }]));
+}
+
+/** Connections on which transactions end that nobody has begun. */
+function implicitThreads(lines: readonly LogLine[]): ReadonlySet<number> {
+  const threads = (...texts: string[]) =>
+    lines.filter(({ argument }) => texts.includes(argument)).map(({ thread }) => thread);
+  const begun = new Set(threads("START TRANSACTION"));
+  return new Set(threads("COMMIT", "ROLLBACK").filter((thread) => !begun.has(thread)));
 }
 
 /** How often each order caused a statement, by service and name, the most frequent first within a service. */
@@ -102,17 +112,17 @@ export interface StatementCount {
   readonly perOrder: number;
 }
 
-/** Counts statements; START TRANSACTION, COMMIT and ROLLBACK are among them. */
+/** Counts statements; START TRANSACTION, where it is sent, COMMIT and ROLLBACK are among them. */
 export function countStatements(units: readonly Unit[], orders: number): StatementCount[] {
   const counts = new Map<string, number>();
   const add = (service: string, name: string) => {
     const key = `${service} ${name}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   };
-  for (const { service, isTransaction, end, statements } of units) {
+  for (const { service, isTransaction, isImplicit, end, statements } of units) {
     for (const { name } of statements) add(service, name);
     if (!isTransaction) continue;
-    add(service, "START TRANSACTION");
+    if (!isImplicit) add(service, "START TRANSACTION");
     add(service, end);
   }
   return [...counts]
