@@ -29,7 +29,16 @@ export async function bounded<T>(bound: Bound<T>, start: () => Promise<T>): Prom
       signal?.removeEventListener("abort", onAbort);
     };
     signal?.addEventListener("abort", onAbort);
-    work.finally(settle).then(resolve, reject);
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settle();
+        reject(error);
+      },
+    );
   });
 }
 

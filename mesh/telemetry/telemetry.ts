@@ -113,8 +113,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     }),
     startSpan,
     async span(name, spanOptions, fn) {
+      const ambient = currentOtelContext();
+      const parent = spanOptions.parent ?? ambient;
+      const caller = trace.getSpan(parent);
+      // Nothing to end and nothing to replace: most calls are of a trace that is not recorded, and have a hundred spans.
+      if (caller && parent === ambient && isUnsampled(caller)) return await fn(caller);
       const span = startSpan(name, spanOptions);
-      const otel = withSpan(spanOptions.parent ?? currentOtelContext(), span);
+      const otel = withSpan(parent, span);
       try {
         return await runAs({ otel }, () => fn(span));
       } catch (error) {
