@@ -12,7 +12,7 @@ export interface DatabaseOptions {
   /** mysql://user:password@host:port/schema */
   readonly url: string;
   readonly telemetry: Telemetry;
-  /** Connections at most. */
+  /** Connections at most, for transactions and for statements of their own each; 10 by default. */
   readonly poolSize?: number;
   /** Callers that may wait for a connection at most; the next one gets RESOURCE_EXHAUSTED at once. */
   readonly queueLengthMax?: number;
@@ -53,7 +53,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const single = createQueryable((name, statement) =>
     observe(name, () =>
       retryConflicts(name, random, async () => {
-        const lease = await pool.acquire(name);
+        const lease = await pool.acquire(name, "statements");
         try {
           return await runOn(lease, name, statementTimeoutMs, statement);
         } finally {
@@ -70,7 +70,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       return isTraced() ? telemetry.span(`transaction ${name}`, {}, run) : run();
     },
     async session(name, fn) {
-      const lease = await pool.acquire(name);
+      const lease = await pool.acquire(name, "statements");
       const queryable = createQueryable((statementName, statement) =>
         observe(statementName, () => runOn(lease, statementName, scriptTimeoutMs, statement)),
       );
@@ -121,7 +121,7 @@ function measurePool(telemetry: Telemetry, pool: ConnectionPool, of: { poolSize:
     const { used, idle, waiting } = pool.counts();
     result.observe(count, used, { ...attributes, "db.client.connection.state": "used" });
     result.observe(count, idle, { ...attributes, "db.client.connection.state": "idle" });
-    result.observe(max, of.poolSize, attributes);
+    result.observe(max, 2 * of.poolSize, attributes);
     result.observe(pending, waiting, attributes);
     result.observe(reachable, pool.isReachable() ? 1 : 0, attributes);
   };

@@ -48,11 +48,10 @@ export async function runTransaction<T>(
   name: string,
   fn: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  const lease = await deps.pool.acquire(name);
+  const lease = await deps.pool.acquire(name, "transactions");
   const { tx, hooks, end } = createTransaction(deps, name, lease);
   let result: T;
   try {
-    await runOn(lease, name, deps.statementTimeoutMs, text("START TRANSACTION"));
     result = await fn(tx);
     const conflict = end();
     if (conflict !== undefined) throw conflict;
