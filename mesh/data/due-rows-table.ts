@@ -109,6 +109,25 @@ export async function giveBack(
   );
 }
 
+/** Ends the leases of runs that went well and left nothing to say. Those that are somebody else's by now stay. */
+export async function giveBackTogether(
+  at: DueRowsTable,
+  rows: readonly Pick<ClaimedRow, "key" | "leaseToken">[],
+): Promise<void> {
+  const last = rows.at(-1);
+  if (last === undefined) return;
+  // Filled up with the last one: a handful of statement texts for any number of rows.
+  const filled = [...rows, ...Array<typeof last>(2 ** Math.ceil(Math.log2(rows.length)) - rows.length).fill(last)];
+  await at.database.execute(
+    `${at.name}.giveBackTogether`,
+    // The keys for the index, which MariaDB does not use for pairs.
+    `UPDATE ${at.table} SET lease_owner = NULL, lease_until = NULL, failures = 0, last_error = NULL
+     WHERE ${at.keyColumn} IN (${placeholders(filled)}) AND lease_owner = ?
+       AND (${at.keyColumn}, lease_token) IN (${filled.map(() => "(?, ?)").join(", ")})`,
+    [...filled.map(({ key }) => key), at.owner, ...filled.flatMap(({ key, leaseToken }) => [key, leaseToken])],
+  );
+}
+
 /** Ends all leases of this owner on rows that have a next time; on others they mean nothing. */
 export async function giveAllBack(at: DueRowsTable): Promise<void> {
   const { name, database, table, owner } = at;

@@ -11,11 +11,13 @@ import {
   claimDueRows,
   giveAllBack,
   giveBack,
+  giveBackTogether,
   type RowsOf,
   renewLeases,
 } from "./due-rows-table.ts";
 import { isLeaseLost, leaseLost } from "./lease-lost.ts";
 import type { Database } from "./queryable.ts";
+import { createRunEnds } from "./run-ends.ts";
 
 /**
  * Work that is a row: a saga to drive on, a capture to make, an e-mail to send. A transaction makes the row due; any instance
@@ -126,6 +128,11 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
   const running = new Map<string, { readonly cut: AbortController; readonly done: Promise<void> }>();
   const runs = telemetry.meter.createCounter("weft.due_rows.runs", { description: "Runs of due rows by outcome" });
   const pauses = createPauses();
+  const ends = createRunEnds({
+    write: (rows) => giveBackTogether(at, rows),
+    // The leases run out by themselves.
+    onError: (error) => logger.warn("cannot give rows back", { worker: name, error }),
+  });
   const leaseEnd = () => new Date(clock.now() + leaseMs);
   let leased = 0;
   let stopped = false;
@@ -188,6 +195,7 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
       const level = attempts < stuckAfter.failures ? "warn" : "error";
       logger[level]("due row failed", { worker: name, key, attempts, retry_in_ms: Math.round(delayMs), error });
     }
+    if (nextAttemptAt === undefined && failure === undefined) return ends.add(row);
     // A deadline of its own: a run that was cut off must be able to say so.
     await runDetached({ timeoutMs: leaseMs }, () => giveBack(at, row, { nextAttemptAt, error: failure }));
   }
@@ -246,6 +254,7 @@ export function createDueRowsWorker(options: DueRowsOptions): DueRowsWorker {
       for (const { cut } of running.values()) cut.abort(rpcError(Code.Unavailable, `${name}: this instance stops`));
       await settleWithin(running, abortTimeoutMs);
       clearInterval(renewal);
+      await ends.flush();
       await giveAllBack(at).catch((error) => logger.warn("cannot give leases back", { worker: name, error }));
     },
   };

@@ -78,8 +78,10 @@ const conflictsMax = 5;
  * @throws what the failing step threw: the saga stays as it is and is run again later
  */
 export async function runSaga(deps: SagaDeps, saga: SagaRun): Promise<{ againInMs: number } | undefined> {
+  let known: Order | undefined;
   for (let conflicts = 0; ; ) {
-    const order = await deps.orders.get(saga.orderId);
+    const order = known ?? (await deps.orders.get(saga.orderId));
+    known = undefined;
     if (order === undefined) throw rpcError(Code.DataLoss, `saga without an order: ${saga.orderId}`);
     try {
       const found = await takeStep(deps, order, saga.attempts);
@@ -90,6 +92,8 @@ export async function runSaga(deps: SagaDeps, saga: SagaRun): Promise<{ againInM
       if ("againInMs" in found) return found;
       const next = await deps.orders.append(order, decide(order, found), saga.leaseToken);
       if (isSettled(next) && nextStep(next) !== "release") return undefined;
+      // What was committed a moment ago; if somebody has moved it on since, the next commit says so.
+      known = next;
     } catch (error) {
       conflicts += 1;
       if (!isConflict(error) || conflicts >= conflictsMax) throw error;
