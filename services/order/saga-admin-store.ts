@@ -1,4 +1,4 @@
-import type { Queryable, SqlValue } from "@weft/mesh/data";
+import type { Queryable } from "@weft/mesh/data";
 import { type OrderRow, orderColumns, toOrder } from "./rows.ts";
 import type { OrderAndSaga, SagaAdminDeps } from "./saga-admin.ts";
 
@@ -18,22 +18,18 @@ const select = `SELECT ${orderColumns.map((name) => `o.${name}`).join(", ")}, s.
 
 /** Orders with their sagas, as operators ask for them. */
 export function createSagaRows(database: Queryable): SagaAdminDeps["sagaRows"] {
-  const read = async (name: string, rest: string, values: readonly SqlValue[]) =>
-    (await database.query<Row>(name, `${select} ${rest}`, values)).map(toOrderAndSaga);
   return {
     async of(orderIds) {
       if (orderIds.length === 0) return [];
-      return await read("order.selectSagas", `WHERE o.order_id IN (${orderIds.map(() => "?").join(", ")})`, orderIds);
+      const sql = `${select} WHERE o.order_id IN (${orderIds.map(() => "?").join(", ")})`;
+      return (await database.query<Row>("order.selectSagas", sql, orderIds)).map(toOrderAndSaga);
     },
 
     async inStateSince(before, limit) {
       const wanted = [...before];
       const states = wanted.map(() => "(o.state = ? AND o.state_since <= ?)").join(" OR ");
-      return await read(
-        "order.selectOverstayed",
-        `WHERE ${states} ORDER BY o.state_since LIMIT ${limit}`,
-        wanted.flat(),
-      );
+      const sql = `${select} WHERE ${states} ORDER BY o.state_since LIMIT ${limit}`;
+      return (await database.query<Row>("order.selectOverstayed", sql, wanted.flat())).map(toOrderAndSaga);
     },
   };
 }

@@ -200,7 +200,7 @@ describe("layer rules", () => {
     for (const { includes, linter } of overrides) {
       const globs: string[] = includes.filter((include: string) => !include.startsWith("!"));
       for (const pattern of globs) expect(await filesMatching(pattern), pattern).not.toEqual([]);
-      for (const { message } of linter.rules.style.noRestrictedImports.options.patterns) {
+      for (const { message } of linter.rules.style?.noRestrictedImports.options.patterns ?? []) {
         const proof = diagnostics.some(
           (found) => found.message === message && globs.some((pattern) => matchesGlob(found.file, pattern)),
         );
