@@ -162,8 +162,8 @@ export const mutations: readonly Mutation[] = [
       order: [
         {
           module: "mesh/events/outbox.ts",
-          find: "await store.insert(tx, event, telemetry.inject().traceparent);",
-          replace: `await database.transaction("outbox.outside", (own) => store.insert(own, event, telemetry.inject().traceparent));`,
+          find: "await store.insert(tx, event, { traceparent, leaseMs });",
+          replace: `await database.transaction("outbox.outside", (own) => store.insert(own, event, { traceparent, leaseMs }));`,
         },
       ],
     },
