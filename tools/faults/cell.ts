@@ -5,7 +5,7 @@ import type { Fault, Wound } from "./catalogue/fault.ts";
 import { checkBooks } from "./check-books.ts";
 import type { Finding } from "./checks/finding.ts";
 import type { Operation } from "./client-log.ts";
-import { type FaultRow, hasHit } from "./results.ts";
+import { countFindings, type FaultRow, hasHit } from "./results.ts";
 import { type Cell, deriveSeed } from "./schedule.ts";
 import type { World } from "./world.ts";
 
@@ -24,6 +24,7 @@ const RECOVER_TIMEOUT_MS = 60_000;
 /** The load's time after the shop is back. */
 const AFTERMATH_MS = 500;
 const SETTLE_MS = 60_000;
+const LATE_REST_MS = 60_000;
 const RECOVERED_STATES = ["CONFIRMED", "PAID"];
 
 interface Struck extends Pick<FaultRow, "hits" | "inFlight" | "recoverMs"> {
@@ -48,6 +49,8 @@ async function runTry(deps: CellDeps, cell: Cell, seed: number, tries: number): 
   const settleMs = fault.settleMs ?? SETTLE_MS;
   const { moving } = await untilAtRest(world.truth, Math.max(0, struck.healedAtMs + settleMs - Date.now()));
   const quietMs = moving === undefined ? Date.now() - struck.healedAtMs : null;
+  // It is red already. What comes to rest after all is not reported as lost as well.
+  if (moving !== undefined) await untilAtRest(world.truth, LATE_REST_MS);
   const verified = (await struck.wound.verify?.()) ?? [];
   const operations = world.log.operations().slice(before);
   const findings = [
@@ -60,7 +63,7 @@ async function runTry(deps: CellDeps, cell: Cell, seed: number, tries: number): 
   const { hits, inFlight, recoverMs } = struck;
   const unknown = operations.filter(({ outcome }) => outcome === "unknown").length;
   const counts = { hits, inFlight, operations: operations.length, recoverMs, quietMs, unknown };
-  return { cell: cell.name, kind: cell.kind, seed, tries, ...counts, findings };
+  return { cell: cell.name, kind: cell.kind, seed, tries, ...counts, ...countFindings(findings) };
 }
 
 /** Puts the fault into a running load, takes it out again, and waits for the shop to come back. */

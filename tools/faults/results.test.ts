@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type FaultRow, faultsOf, type MutationRow, progressFile, report, totalsOf } from "./results.ts";
+import { countFindings, type FaultRow, faultsOf, type MutationRow, progressFile, report, totalsOf } from "./results.ts";
 import { tableRow, totalsLine } from "./table.ts";
 
 const row = (cell: string, other: Partial<FaultRow> = {}): FaultRow => ({
   ...{ cell, kind: cell.split("/")[0] ?? "", seed: 7, tries: 1, hits: 3, inFlight: 4, operations: 100 },
-  ...{ recoverMs: 1_250, quietMs: 9_000, unknown: 2, findings: [], ...other },
+  ...{ recoverMs: 1_250, quietMs: 9_000, unknown: 2, ...countFindings([]), ...other },
 });
 const caught: MutationRow = {
   mutation: "inbox-off",
@@ -41,8 +41,8 @@ test.each([
   ["a fault that hit nothing", [row("a/1", { hits: 0 })], [caught]],
   ["a fault while nothing was in flight", [row("a/1", { inFlight: 0 })], [caught]],
   ["a shop that did not come back", [row("a/1", { recoverMs: null })], [caught]],
-  ["something lost", [row("a/1", { findings: [finding("lost")] })], [caught]],
-  ["something wrong", [row("a/1", { findings: [finding("wrong")] })], [caught]],
+  ["something lost", [row("a/1", countFindings([finding("lost")]))], [caught]],
+  ["something wrong", [row("a/1", countFindings([finding("wrong")]))], [caught]],
   ["a mutation that nothing caught", [row("a/1")], [{ ...caught, caughtBy: [], isCaught: false }]],
   ["a mutation caught by chance", [row("a/1")], [{ ...caught, isCaught: false }]],
 ] as const)("%s makes a run red", (_, rows, mutations) => {
@@ -57,9 +57,14 @@ test("a scenario in which something was found makes a run red, and is counted", 
 
 test("what is wrong counts as unresolved", () => {
   const findings = [finding("lost"), finding("duplicated"), finding("unresolved"), finding("wrong")];
-  const { lost, duplicated, unresolved } = totalsOf({ rows: [row("a/1", { findings })], mutations: [] });
+  const { lost, duplicated, unresolved } = totalsOf({ rows: [row("a/1", countFindings(findings))], mutations: [] });
   expect({ lost, duplicated, unresolved }).toEqual({ lost: 1, duplicated: 1, unresolved: 2 });
-  expect(tableRow(row("a/1", { findings }))).toMatch(/1 +1 +2, 2 unresolved$/);
+  expect(tableRow(row("a/1", countFindings(findings)))).toMatch(/1 +1 +2, 2 unresolved$/);
+});
+
+test("a row keeps the first findings of each invariant, and counts all", () => {
+  const { lost, findings } = countFindings(Array.from({ length: 30 }, () => finding("lost")));
+  expect({ lost, kept: findings.length }).toEqual({ lost: 30, kept: 5 });
 });
 
 test("progress is read again by a run of the same plan only", async () => {

@@ -21,7 +21,29 @@ export interface FaultRow {
   readonly quietMs: number | null;
   /** Operations whose clients never had an answer. */
   readonly unknown: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  /** Whatever is neither lost nor twice and yet not right. */
+  readonly unresolved: number;
+  /** The first ones of each invariant. */
   readonly findings: readonly Finding[];
+}
+
+/** Findings of one invariant that a row keeps: the first thousand of the same say no more than these. */
+const FINDINGS_OF_ONE_INVARIANT_MAX = 5;
+
+/** A row's part that findings make. */
+export function countFindings(
+  findings: readonly Finding[],
+): Pick<FaultRow, "lost" | "duplicated" | "unresolved" | "findings"> {
+  const count = (...kinds: Finding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
+  const byInvariant = Map.groupBy(findings, ({ invariant }) => invariant);
+  return {
+    lost: count("lost"),
+    duplicated: count("duplicated"),
+    unresolved: count("unresolved", "wrong"),
+    findings: [...byInvariant.values()].flatMap((own) => own.slice(0, FINDINGS_OF_ONE_INVARIANT_MAX)),
+  };
 }
 
 /** What became of one mutation: `caughtBy` is empty if the run stayed green. */
@@ -66,18 +88,18 @@ export interface Totals {
   readonly scenarios: number;
 }
 
-/** Sums up: `unresolved` holds whatever is neither lost nor twice and yet not right. */
+/** Sums up. */
 export function totalsOf({ rows, mutations, scenarios = [] }: Rows): Totals {
-  const findings = [...rows, ...scenarios].flatMap((row) => row.findings);
-  const count = (...kinds: Finding["kind"][]) => findings.filter(({ kind }) => kinds.includes(kind)).length;
+  const told = [...rows, ...scenarios.map(({ findings }) => countFindings(findings))];
+  const sum = (field: "lost" | "duplicated" | "unresolved") => told.reduce((sofar, row) => sofar + row[field], 0);
   const kinds = Map.groupBy(rows, ({ kind }) => kind);
   return {
     kinds: kinds.size,
     seeds: Math.max(0, ...[...kinds.values()].map((own) => own.length)),
     hits: rows.reduce((sum, row) => sum + row.hits, 0),
-    lost: count("lost"),
-    duplicated: count("duplicated"),
-    unresolved: count("unresolved", "wrong"),
+    lost: sum("lost"),
+    duplicated: sum("duplicated"),
+    unresolved: sum("unresolved"),
     mutations: mutations.length,
     mutations_caught: mutations.filter(({ isCaught }) => isCaught).length,
     scenarios: scenarios.length,

@@ -1,5 +1,5 @@
-import { rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { seededRandom } from "../dev/history/chance.ts";
 import { faultOf } from "./catalogue/catalogue.ts";
 import { runCell } from "./cell.ts";
@@ -7,7 +7,7 @@ import type { Finding } from "./checks/finding.ts";
 import { DEFAULT_MUTATION_FAULTS, MUTATION_FAULTS } from "./mutation-faults.ts";
 import { mutationNamed } from "./mutations/mutations.ts";
 import { replayStream } from "./replay-stream.ts";
-import type { FaultRow, MutationRow, ScenarioRow } from "./results.ts";
+import { countFindings, type FaultRow, type MutationRow, type ScenarioRow } from "./results.ts";
 import { scenarioNamed } from "./scenarios/scenarios.ts";
 import { type Cell, deriveSeed } from "./schedule.ts";
 import { startWorld, type World } from "./world.ts";
@@ -57,9 +57,9 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
         // Starting takes both cores for some seconds.
         return await alone(() => startWorld({ directory, cacheDirectory, rate, mutations: mutated }));
       } catch (error) {
-        // Between the moment when a port was free and its use somebody else has taken it.
-        if (tries === OPEN_TRIES_MAX || !String(error).includes("EADDRINUSE")) throw error;
-        options.say(`a port was taken meanwhile, once more: ${directory}`);
+        // Between the moment when a port was free and its use somebody else has taken it; or the machine was too busy for a start.
+        if (tries === OPEN_TRIES_MAX) throw error;
+        options.say(`a shop could not be started, once more: ${String(error).split("\n")[0]}`);
       }
     }
   };
@@ -74,8 +74,7 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
           if (cell === undefined) break;
           const row = await runCell({ world, alone, fault: faultOf(cell.kind) }, cell);
           const retires = count >= CELLS_PER_WORLD_MAX || cells.length === 0 || row.findings.length > 0;
-          const findings = retires ? await alone(() => replay(world)) : [];
-          const whole = { ...row, findings: [...row.findings, ...findings] };
+          const whole = retires ? withFindings(row, await alone(() => replay(world))) : row;
           await work.onRow(whole);
           if (whole.findings.length > 0) kept = cell.name.replaceAll("/", "-");
           if (retires) break;
@@ -161,6 +160,17 @@ async function replay(world: World): Promise<Finding[]> {
   return (await replayStream(world.truth, REPLAY_TIMEOUT_MS)).findings;
 }
 
+function withFindings(row: FaultRow, findings: readonly Finding[]): FaultRow {
+  const more = countFindings(findings);
+  return {
+    ...row,
+    lost: row.lost + more.lost,
+    duplicated: row.duplicated + more.duplicated,
+    unresolved: row.unresolved + more.unresolved,
+    findings: [...row.findings, ...more.findings],
+  };
+}
+
 /** Ends a world. Of one that failed, logs and all are kept under `failed/`. */
 async function close(options: RunnerOptions, world: World, kept: string): Promise<void> {
   const { directory } = world.stack;
@@ -168,6 +178,7 @@ async function close(options: RunnerOptions, world: World, kept: string): Promis
   if (kept === "") return await rm(directory, { recursive: true, force: true });
   const target = join(options.directory, "failed", kept);
   await rm(target, { recursive: true, force: true });
+  await mkdir(dirname(target), { recursive: true });
   await rename(directory, target);
   options.say(`logs of ${kept} are in ${target}`);
 }

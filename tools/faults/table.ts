@@ -8,8 +8,6 @@ export const tableHeader = (): string => line(HEADER);
 
 /** One row as people read it: times in seconds; `unknown` is what clients saw so, and what of it is unresolved. */
 export function tableRow(row: FaultRow): string {
-  const count = (...kinds: string[]) => row.findings.filter(({ kind }) => kinds.includes(kind)).length;
-  const unresolved = count("unresolved", "wrong");
   return line([
     row.cell,
     `${row.seed}`,
@@ -17,9 +15,9 @@ export function tableRow(row: FaultRow): string {
     `${row.inFlight}`,
     seconds(row.recoverMs),
     seconds(row.quietMs),
-    `${count("lost")}`,
-    `${count("duplicated")}`,
-    unresolved === 0 ? `${row.unknown}` : `${row.unknown}, ${unresolved} unresolved`,
+    `${row.lost}`,
+    `${row.duplicated}`,
+    row.unresolved === 0 ? `${row.unknown}` : `${row.unknown}, ${row.unresolved} unresolved`,
   ]);
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { waitUntil } from "../dev/processes/wait.ts";
 import type { ServiceName } from "../dev/stack/ports.ts";
+import { untilAtRest } from "./at-rest.ts";
 import type { Opening } from "./checks/facts.ts";
 import { type ClientLog, createClientLog } from "./client-log.ts";
 import { createLoad, type Load } from "./load/load.ts";
@@ -70,9 +71,12 @@ export interface World extends AsyncDisposable {
 }
 
 const BUSY_TIMEOUT_MS = 3_000;
-const END_TIMEOUT_MS = 10_000;
+/** A process that ends in its start is started again, as an orchestrator would. */
+const RESTART_TIMEOUT_MS = 60_000;
 const SHOPPER_COUNT = 12;
 const SAMPLE_INTERVAL_MS = 250;
+const WARM_UP_MS = 4_000;
+const WARM_REST_MS = 30_000;
 
 export interface WorldOptions extends FaultStackOptions {
   /** Operations a second. */
@@ -89,6 +93,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const truth = started.use(createTruth(addresses));
   const opening = await readOpening(truth);
   const sampler = started.use(startStockSampler(truth, { atFirst: opening.stock, intervalMs: SAMPLE_INTERVAL_MS }));
+  await warmUp(load, options.rate);
+  await untilAtRest(truth, WARM_REST_MS);
   /** Killed by us, and not yet started again. */
   const killed = new Set<string>();
   const frozen = new Set<string>();
@@ -109,8 +115,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     if (!response.ok) throw new Error(`${instance.name}: ${await response.text()}`);
   };
   const start = async (name: string): Promise<void> => {
+    await waitUntil(
+      () =>
+        stack
+          .member(name)
+          .start()
+          .then(() => true),
+      { what: `the start of ${name}`, timeoutMs: RESTART_TIMEOUT_MS },
+    );
     killed.delete(name);
-    await stack.member(name).start();
   };
   const thaw = (name: string): void => {
     frozen.delete(name);
@@ -182,10 +195,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       killed.clear();
       await waitUntil(() => stack.startAll().then(() => true), {
         what: "the stack's restart",
-        timeoutMs: END_TIMEOUT_MS,
+        timeoutMs: RESTART_TIMEOUT_MS,
       });
       return surprising;
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Processes that have just started take several times as long for everything: a fault is not to be blamed for that. */
+async function warmUp(load: Load, rate: number): Promise<void> {
+  await load.start(1, rate / 3);
+  await pause(WARM_UP_MS);
+  await load.stop();
 }
