@@ -61,6 +61,7 @@ export async function createLoad(options: LoadOptions): Promise<Load> {
   const perform = async (shopper: Shopper, wish: Wish, random: Random): Promise<void> => {
     const id = randomUUID();
     const { userId } = shopper;
+    const headers = { "idempotency-key": id };
     const ask = <T>(call: () => Promise<T>): Promise<Outcome<T>> =>
       askUntilAnswered(call, { budgetMs, random, pause, now: Date.now });
     switch (wish.kind) {
@@ -81,15 +82,15 @@ export async function createLoad(options: LoadOptions): Promise<Load> {
         const known = orders.get(shopper) ?? [];
         if (known.length === 0) return;
         const orderId = oneOf(random, known);
-        const operation = log.begin({ id, kind: wish.kind, key: "", userId, orderId });
-        const found = await ask(() => shopper.orders.cancelOrder({ orderId }));
+        const operation = log.begin({ id, kind: wish.kind, key: id, userId, orderId });
+        const found = await ask(() => shopper.orders.cancelOrder({ orderId }, { headers }));
         const order = found.outcome === "ok" ? found.answer.order : undefined;
         return operation.end({ ...told(found), orderId, ...(order && { state: stateName(order.state) }) });
       }
       case "setCartItem": {
-        const operation = log.begin({ id, kind: wish.kind, key: "", userId });
+        const operation = log.begin({ id, kind: wish.kind, key: id, userId });
         return operation.end(
-          told(await ask(() => shopper.carts.setCartItem({ sku: wish.sku, quantity: wish.quantity }))),
+          told(await ask(() => shopper.carts.setCartItem({ sku: wish.sku, quantity: wish.quantity }, { headers }))),
         );
       }
       case "readProduct": {
