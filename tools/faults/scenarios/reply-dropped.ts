@@ -61,7 +61,7 @@ export const replyDropped: Scenario = {
 };
 
 /** A POST that moves money: an authorization, or its capture. */
-function isCharge(request: Buffer): boolean {
+export function isCharge(request: Buffer): boolean {
   const line = request.subarray(0, 200).toString("latin1").split("\r\n", 1)[0] ?? "";
   return /^POST \/v1\/authorizations(\/[^/]+\/capture)? HTTP/.test(line);
 }
