@@ -281,11 +281,12 @@ test("what a process commits that was frozen past its lease is refused, while an
   await addJob("frozen");
   const thawed = Promise.withResolvers<void>();
   const tokens: bigint[] = [];
-  // Nothing of the frozen one reaches the database, its renewals neither.
+  const renewals = Promise.withResolvers<void>();
+  // Its renewals, which would tell it that its lease is gone, come after all else.
   await using cold = createDatabase({
     url: schema.url,
     telemetry,
-    onStatement: (_when, name) => (name === "test.jobs.renewLeases" ? thawed.promise : undefined),
+    onStatement: (_when, name) => (name === "test.jobs.renewLeases" ? renewals.promise : undefined),
   });
   const outcomes: string[] = [];
   await using _frozen = worker(
@@ -314,6 +315,7 @@ test("what a process commits that was frozen past its lease is refused, while an
   await begun.promise;
   thawed.resolve();
   await expect.poll(() => outcomes).toEqual(["LEASE_LOST"]);
+  renewals.resolve();
   expect(tokens).toEqual([1n, 2n]);
   const during = await job("frozen");
   expect(during).toMatchObject({ done_by: null, failures: 0, last_error: null });
