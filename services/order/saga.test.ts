@@ -24,11 +24,15 @@ function shop(answers: {
   let order: Order = apply(undefined, placed, new Date(nowMs));
   let finished = false;
   let rivals = 0;
+  let interrupted = false;
   const asked: string[] = [];
   const deps: SagaDeps = {
     orders: {
       get: async () => order,
-      paymentMethod: async () => "tok_visa",
+      paymentMethod: async () => {
+        if (interrupted) throw new Error("the process dies");
+        return "tok_visa";
+      },
       append: async (known, event) => {
         if (rivals-- > 0 || known.version !== order.version) throw rpcError(Code.Aborted, "changed meanwhile");
         order = apply(known, event, new Date(nowMs));
@@ -70,6 +74,10 @@ function shop(answers: {
     finished: () => finished,
     pass: (ms: number) => {
       nowMs += ms;
+    },
+    /** Between reservation and authorization. */
+    interrupt: () => {
+      interrupted = true;
     },
     contend: (times: number) => {
       rivals = times;
@@ -173,6 +181,36 @@ describe("runSaga()", () => {
     expect(it.order()).toMatchObject({ state: "CANCELLED", cancelReason: reason, paymentInstructions: "" });
     expect(it.asked.at(-1)).toBe("release");
     expect(it.finished()).toBe(true);
+  });
+
+  test("what cannot be reserved for too long is cancelled, with nothing asked any more", async () => {
+    const it = shop({
+      reserve: () => {
+        throw unavailable();
+      },
+    });
+    await expect(it.run()).rejects.toThrow("away");
+    it.pass(2 * ttlMs - 1);
+    await expect(it.run(2)).rejects.toThrow("away");
+    it.pass(1);
+    expect(await it.run(3)).toBeUndefined();
+    expect(it.order()).toMatchObject({ state: "CANCELLED", cancelCause: "NOT_RESERVED_IN_TIME" });
+    expect(it.asked).toEqual(["reserve", "reserve"]);
+  });
+
+  test("what was not authorized for too long is not charged any more, but waits until it is known whether it was", async () => {
+    const it = shop({});
+    it.interrupt();
+    await expect(it.run()).rejects.toThrow("the process dies");
+    expect(it.state()).toBe("RESERVED");
+    it.pass(ttlMs);
+    expect(await it.run(2)).toBeUndefined();
+    expect(it.state()).toBe("AWAITING_PAYMENT");
+    expect(it.asked).not.toContain("authorize tok_visa");
+    it.pass(ttlMs);
+    await it.run(3);
+    expect(it.order()).toMatchObject({ state: "CANCELLED", cancelCause: "NOT_PAID_IN_TIME" });
+    expect(it.asked.at(-1)).toBe("release");
   });
 
   test("goes on from what the order has become when somebody else was faster", async () => {
