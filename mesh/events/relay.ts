@@ -27,8 +27,11 @@ export interface Relay extends AsyncDisposable {
 
 /** Events in flight at once. */
 const batchSize = 128;
-/** How long rows belong to the relay that took them. Longer than a publish may take, well within JetStream's duplicate window. */
-const leaseMs = 30_000;
+/**
+ * How long rows belong to the relay that took them: what a killed process leaves waits so long. A batch is published at once, in 5 s at most
+ * (publishTimeoutMs), and then marked; one that is late all the same is published twice, well within JetStream's duplicate window.
+ */
+const leaseMs = 8_000;
 /** The net below the wake-ups: what another instance has left behind is found within this time. */
 const pollIntervalMs = 1_000;
 /** An event that fails while others of its batch pass waits this long, so that it does not hold them up. */

@@ -1,5 +1,6 @@
 import { type EventHandler, onEvent } from "@weft/mesh/events";
 import {
+  CancellationCause,
   OrderAwaitingPaymentSchema,
   OrderCancelledSchema,
   OrderConfirmedSchema,
@@ -29,9 +30,11 @@ export function notificationHandlers(messages: Pick<MessageStore, "inbox">): Eve
       const notice = paymentAwaited({ orderId, total, paymentInstructions });
       return tellOfOrder(messages.inbox(tx), { eventId, userId }, notice);
     }),
-    onEvent(OrderCancelledSchema, (tx, { orderId, userId, reason }, { eventId }) =>
-      tellOfOrder(messages.inbox(tx), { eventId, userId }, orderCancellation({ orderId, reason })),
-    ),
+    onEvent(OrderCancelledSchema, (tx, { orderId, userId, reason, cause }, { eventId }) => {
+      // An event of before there were causes says so in its reason alone, and is told with that.
+      const isByCustomer = cause === CancellationCause.CUSTOMER;
+      return tellOfOrder(messages.inbox(tx), { eventId, userId }, orderCancellation({ orderId, reason, isByCustomer }));
+    }),
     onEvent(OrderShippedSchema, (tx, { orderId, userId, trackingNumber }, { eventId }) =>
       tellOfOrder(messages.inbox(tx), { eventId, userId }, orderShipment({ orderId, trackingNumber })),
     ),

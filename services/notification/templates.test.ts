@@ -24,7 +24,7 @@ function noticesWith(text: string): Record<string, Notice> {
       lines: [{ name: text, quantity: 2, unitPrice: euros(250n) }],
     }),
     awaited: paymentAwaited({ orderId, total: euros(500n), paymentInstructions: text }),
-    cancellation: orderCancellation({ orderId, reason: text }),
+    cancellation: orderCancellation({ orderId, reason: text, isByCustomer: false }),
     shipment: orderShipment({ orderId, trackingNumber: text }),
   };
 }
@@ -65,6 +65,19 @@ describe("what is said", () => {
         push: [
           "Order cancelled",
           `Your order ${orderId} is cancelled: out of stock. If anything was charged, it is given back the way it was paid.`,
+        ],
+      },
+    ],
+    [
+      "cancelled by the customer",
+      orderCancellation({ orderId, reason: "cancelled by the customer", isByCustomer: true }),
+      {
+        subject: `Your order ${orderId} is cancelled`,
+        texts: [`Your order ${orderId} is cancelled, as you asked.`, "given back the way it was paid"],
+        sms: `Weft: your order ${orderId} is cancelled. What was charged is given back.`,
+        push: [
+          "Order cancelled",
+          `Your order ${orderId} is cancelled, as you asked. If anything was charged, it is given back the way it was paid.`,
         ],
       },
     ],

@@ -86,21 +86,29 @@ export function paymentAwaited(order: {
   };
 }
 
-/** Tells that an order is cancelled, and why. */
-export function orderCancellation(order: { readonly orderId: string; readonly reason: string }): Notice {
-  const { orderId, reason } = order;
+/** Tells that an order is cancelled, and why, unless it was the customer who has asked for it. */
+export function orderCancellation(order: {
+  readonly orderId: string;
+  readonly reason: string;
+  readonly isByCustomer: boolean;
+}): Notice {
+  const { orderId, reason, isByCustomer } = order;
+  const what = isByCustomer ? `${orderId} is cancelled, as you asked` : `${orderId} is cancelled: ${reason}`;
   const givenBack = "If anything was charged, it is given back the way it was paid.";
   return {
     email: {
       subject: `Your order ${orderId} is cancelled`,
       heading: "Your order is cancelled",
       blocks: [
-        { type: "text", text: `Your order ${orderId} is cancelled: ${reason}.` },
+        { type: "text", text: `Your order ${what}.` },
         { type: "text", text: givenBack },
       ],
     },
-    sms: smsOf(`Weft: your order ${orderId} is cancelled. What was charged is given back.`, `Reason: ${reason}`),
-    push: pushOf("Order cancelled", `Your order ${orderId} is cancelled: ${reason}. ${givenBack}`),
+    sms: smsOf(
+      `Weft: your order ${orderId} is cancelled. What was charged is given back.`,
+      isByCustomer ? "" : `Reason: ${reason}`,
+    ),
+    push: pushOf("Order cancelled", `Your order ${what}. ${givenBack}`),
   };
 }
 
