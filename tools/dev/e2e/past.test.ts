@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { runAs } from "@weft/mesh/context";
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AnalyticsService } from "../../../gen/shop/analytics/v1/analytics_pb.ts";
 import { type Order, OrderState } from "../../../gen/shop/api/v1/order_pb.ts";
 import { OrderService } from "../../../gen/shop/order/v1/order_pb.ts";
+import { run } from "../../cli/cli.ts";
 import { createCustomer } from "../demo/customer.ts";
 import { type ExplainRules, explainAll, findSmallTables, findUnseen } from "../explain/explain-all.ts";
 import { endRecording, type Recording, startRecording } from "../explain/general-log.ts";
@@ -14,6 +16,7 @@ import { REGULAR } from "../history/customers.ts";
 import { HISTORY_DAYS } from "../history/plan.ts";
 import { SEED_PASSWORD } from "../seed-data.ts";
 import { SCHEMA_OWNERS } from "../stack/environment.ts";
+import type { ServiceName } from "../stack/ports.ts";
 import { expectBooksToBalance } from "./books.ts";
 import { fillTables } from "./fill-tables.ts";
 import { createOperator, type Operator } from "./operator.ts";
@@ -137,6 +140,55 @@ describe("a shop with thirty days behind it", () => {
        WHERE h.version IS NULL OR h.version <> o.version OR h.state <> o.state OR h.total_minor_units <> o.total_minor_units`,
     );
     expect(different).toEqual([]);
+  });
+});
+
+describe("an operator with `weft events`", () => {
+  const weft = async (service: ServiceName, command: string, ...args: string[]) => {
+    const { services, certs } = shop.stack.addresses;
+    const where = ["--addr", services[service].grpc, "--certs", join(certs, "operator")];
+    let stdout = "";
+    let stderr = "";
+    const exitCode = await run(["events", command, service, ...args, ...where], {
+      stdin: (async function* () {})(),
+      stdout: (text) => {
+        stdout += text;
+      },
+      stderr: (text) => {
+        stderr += text;
+      },
+      workingDirectory: "/",
+    });
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+    return stdout;
+  };
+
+  test("makes a read model anew that somebody has dropped, and the day's figures", async () => {
+    const all = "SELECT * FROM order_history ORDER BY order_id";
+    const before = await shop.rows("order", all);
+    await server.query("DROP TABLE shop_order.order_history");
+    expect(await weft("order", "replay", "order_history")).toMatch(
+      /order_history: made anew of [\d,]+ events, [\d,]+ rows/,
+    );
+    expect(await shop.rows("order", all)).toEqual(before);
+    expect(await weft("order", "projections")).toMatch(
+      /order_history +order_events +20.* by spiffe:\/\/weft\.local\/operator/,
+    );
+    expect(await weft("analytics", "replay", "sums", "--reason", "a look")).toMatch(/sums: made anew of/);
+    expect(await weft("recommendation", "projections")).toMatch(/pairs .*cannot be made anew: OrderConfirmed/);
+  });
+
+  test("finds that all that is stored can be read, and publishes again what there is of an hour", async () => {
+    for (const service of ["user", "catalog", "inventory", "order", "payment"] as const) {
+      expect(await weft(service, "verify")).toMatch(/ 0 cannot be read without loss\n$/);
+    }
+    const hour = ["--since", "1h", "--subject", "shop.order.>"];
+    const counted = await weft("order", "replay", ...hour, "--dry-run");
+    const [, count] = /order: ([\d,]+) events would be published again\n$/.exec(counted) ?? [];
+    expect(Number(count?.replaceAll(",", ""))).toBeGreaterThan(10);
+    expect(await weft("order", "replay", ...hour)).toMatch(new RegExp(`order: ${count} events published again\\n$`));
+    await until("all is at rest", isAtRest);
   });
 });
 
