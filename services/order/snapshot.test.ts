@@ -111,6 +111,9 @@ describe("readOrder()", () => {
     const sql = `UPDATE orders SET ${columns} WHERE order_id = ?`;
     await at.database.execute("test.behind", sql, [...orderValues(reserved, 7), reserved.orderId]);
     expect(await at.store.get(reserved.orderId)).toEqual(confirmed);
+    await at.store.finishSaga(confirmed, 1n);
+    const due = "SELECT next_attempt_at FROM sagas WHERE order_id = ?";
+    expect(await at.database.query("test.due", due, [reserved.orderId])).toEqual([{ next_attempt_at: null }]);
     await at.store.append(confirmed, decide(confirmed, { type: "captured" }), 1n);
     expect(await rowOf(reserved.orderId)).toMatchObject({ state: "PAID", version: 4 });
   });

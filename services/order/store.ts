@@ -91,7 +91,8 @@ export function createOrderStore(deps: OrderStoreDeps): OrderStore {
 
     async finishSaga({ orderId, version }, leaseToken) {
       const sql = `UPDATE sagas SET next_attempt_at = NULL, attempts = 0, payment_method = NULL
-        WHERE order_id = ? AND lease_token = ? AND EXISTS (SELECT 1 FROM orders WHERE order_id = ? AND version = ?)`;
+        WHERE order_id = ? AND lease_token = ?
+          AND NOT EXISTS (SELECT 1 FROM order_events WHERE order_id = ? AND version > ?)`;
       await database.execute("order.finishSaga", sql, [orderId, leaseToken, orderId, version]);
     },
 
@@ -206,7 +207,7 @@ async function writeOrder(tx: Transaction, order: Order): Promise<void> {
     return;
   }
   const sets = orderColumns.map((name) => `${name} = ?`).join(", ");
-  // Beside the event's key a second guard, should a stream ever be without its row's versions. Below: a row that was behind its stream.
+  // A guard beside the event's key: what is further is never written over. Less than one behind is a row that lagged its stream.
   const sql = `UPDATE orders SET ${sets} WHERE order_id = ? AND version < ?`;
   const { affectedRows } = await tx.execute("order.updateOrder", sql, [...values, order.orderId, order.version]);
   if (affectedRows !== 1) throw orderChanged(order.orderId);
