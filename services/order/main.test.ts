@@ -3,9 +3,11 @@ import { runAs } from "@weft/mesh/context";
 import { errorReason, rpcError, systemClock } from "@weft/mesh/contract";
 import { createDatabase, type Database, encodePageToken, newId } from "@weft/mesh/data";
 import { BadRequestSchema } from "@weft/mesh/gen/google/rpc/error_details_pb.js";
+import { SagaService } from "@weft/mesh/gen/weft/admin/v1/sagas_pb.js";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
+  CancellationCause,
   type OrderCancelled,
   OrderCancelledSchema,
   type OrderConfirmed,
@@ -504,6 +506,37 @@ describe("GetOrder and WatchOrder", () => {
     await eventually(() => expect(states).toEqual([OrderState.CONFIRMED, OrderState.PAID]));
     caller.abort();
     await expect(watching).rejects.toMatchObject({ code: Code.Canceled });
+  });
+});
+
+describe("weft.admin.v1 SagaService", () => {
+  test("shows an operator a checkout under way, and compensates it: audited, told, its stock given back", async () => {
+    const operator = await shop.mesh.client(SagaService, "order", "operator");
+    shop.authorization = PaymentState.PENDING;
+    const { orderId } = await place();
+    const { sagas } = await operator.listSagas({ all: true, pageSize: 500 });
+    expect(sagas.find(({ sagaId }) => sagaId === orderId)).toMatchObject({
+      ...{ kind: "checkout", state: "AWAITING_PAYMENT", nextStep: "askPayment", stuckBecause: "" },
+    });
+    const { saga } = await operator.compensateSaga({ sagaId: orderId, reason: "no longer made" });
+    expect(saga).toMatchObject({ state: "CANCELLED" });
+    await eventually(() =>
+      expect(told.cancelled.find((event) => event.orderId === orderId)).toMatchObject({
+        ...{ cause: CancellationCause.OPERATOR, reason: "cancelled by the shop" },
+      }),
+    );
+    await eventually(() => expect(shop.asked).toContain(`release ${orderId}`));
+    const { steps } = await operator.getSaga({ sagaId: orderId });
+    expect(steps.map(({ name }) => name)).toEqual(["PLACED", "RESERVED", "AWAITING_PAYMENT", "CANCELLED"]);
+    const audit = "SELECT action, reason FROM weft_audit WHERE target = ?";
+    expect(await database.query("test.audit", audit, [orderId])).toEqual([
+      { action: "CompensateSaga", reason: "no longer made" },
+    ]);
+  });
+
+  test("is the operator's alone", async () => {
+    const edge = await shop.mesh.client(SagaService, "order", "edge");
+    expect(ConnectError.from(await edge.listSagas({}).catch((error) => error)).code).toBe(Code.PermissionDenied);
   });
 });
 
