@@ -6,7 +6,7 @@ import type { EventOperations, ProjectionStatus } from "../contract/event-operat
 import type { Database } from "../data/queryable.ts";
 import type { Outbox } from "./outbox.ts";
 import { freshName, isRebuildable, type Projection } from "./projection.ts";
-import { replayProjection } from "./replay.ts";
+import { isReplaying, replayProjection } from "./replay.ts";
 import { republish } from "./republish.ts";
 import { readTableNote } from "./table-status.ts";
 import { type EventTable, outboxEvents, verifyEvents } from "./verify.ts";
@@ -52,14 +52,15 @@ export function createEventOperations(options: EventOperationsOptions): EventOpe
 
 async function statusOf(database: Database, projection: Projection, clock: Clock): Promise<ProjectionStatus> {
   const table = projection.tables[0]?.name ?? "";
-  const replaying = await readTableNote(database, freshName(table));
+  const isRunning = await isReplaying(database, projection.name);
+  const replaying = isRunning ? ((await readTableNote(database, freshName(table))) ?? {}) : undefined;
   const replayed = await readTableNote(database, table);
   return {
     name: projection.name,
     tables: projection.tables.map(({ name }) => name),
     source: isRebuildable(projection) ? projection.source : "",
     notRebuildableBecause: isRebuildable(projection) ? "" : projection.notRebuildableBecause,
-    // A fresh table without a note has been made a moment ago.
+    // Without a note: it has begun a moment ago.
     replaying: replaying && { by: replaying.by ?? "somebody", at: replaying.at ?? new Date(clock.now()) },
     replayed:
       replayed?.by === undefined || replayed.at === undefined ? undefined : { by: replayed.by, at: replayed.at },

@@ -179,9 +179,25 @@ describe("a replay", () => {
   test("clears away what a process has left that was killed", async () => {
     await script("CREATE TABLE counts_replay (nonsense INT)");
     await script("CREATE TABLE counts_replaced (nonsense INT)");
+    expect(await operations(counts()).projections()).toMatchObject([{ replaying: undefined }]);
     await replay(counts());
     expect(await tables()).toEqual(["counts"]);
     expect(await rows("counts")).toEqual(["cup 2", "pot 1"]);
+  });
+
+  test("that cannot swap gives up after a while, and leaves nothing", { timeout: 60_000 }, async () => {
+    const using = door();
+    const reading = at.database.transaction("test.read", async (tx) => {
+      await tx.query("test.hold", "SELECT * FROM counts LIMIT 1");
+      await using.wait();
+    });
+    await using.reached;
+    const error = await failure(replay(counts()));
+    expect([error.code, errorReason(error)]).toEqual([Code.Aborted, "REPLAY_SWAP_TIMEOUT"]);
+    using.open();
+    await reading;
+    expect(await tables()).toEqual(["counts"]);
+    await replay(counts());
   });
 
   test("waits for those who use the table, and swaps when they have gone", async () => {

@@ -16,7 +16,7 @@ export interface ReplayDeps {
 
 /** A rename waits this long for whoever uses the tables; those who come after wait behind it, so it gives up and tries again. */
 const swapWaitS = 1;
-const swapAttemptsMax = 20;
+const swapAttemptsMax = 10;
 const swapPauseMs = 200;
 /** For what must not stop half way: making tables, swapping them, and the catching up after that. */
 const detachedTimeoutMs = 600_000;
@@ -54,7 +54,11 @@ export async function replayProjection(
     // From here on whatever becomes of the caller: a rename that nobody waits for may happen all the same.
     return await detached(async () => {
       meter.enter("swapping");
-      await swap(session, projection);
+      await swap(session, projection).catch(async (error: unknown) => {
+        // Of tables that were renamed all the same nothing is left that has this name.
+        await dropFresh(database, projection);
+        throw error;
+      });
       meter.enter("finishing");
       return meter.end(await finishSwap(session, projection, live));
     });
@@ -119,12 +123,21 @@ async function lock(session: DatabaseSession, database: Database, projection: Re
   });
 }
 
+// Locks are the server's, not the schema's, and their names are short.
+const lockName = "CONCAT('weft_replay_', MD5(CONCAT(DATABASE(), '.', ?)))";
+
+/** Whether somebody is making a projection anew at this moment: a process that was killed leaves its tables, and no lock. */
+export async function isReplaying(database: Database, name: string): Promise<boolean> {
+  const sql = `SELECT IS_USED_LOCK(${lockName}) AS holder`;
+  const [row] = await database.query<{ holder: number | string | null }>("events.findReplay", sql, [name]);
+  return row?.holder !== null;
+}
+
 /** It goes with the session's connection, which is also the one that renames: who has lost the lock cannot swap. */
 async function tryLock(session: DatabaseSession, { name }: RebuildableProjection): Promise<boolean> {
   const [row] = await session.query<{ locked: number | string | null }>(
     `${name}.lockReplay`,
-    // Locks are the server's, not the schema's, and their names are short.
-    "SELECT GET_LOCK(CONCAT('weft_replay_', MD5(CONCAT(DATABASE(), '.', ?))), 0) AS locked",
+    `SELECT GET_LOCK(${lockName}, 0) AS locked`,
     [name],
   );
   return Number(row?.locked) === 1;
