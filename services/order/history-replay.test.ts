@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { create } from "@bufbuild/protobuf";
-import { systemClock } from "@weft/mesh/contract";
+import { type ReplayProgress, systemClock } from "@weft/mesh/contract";
 import { createDatabase, type Database, migrate, newId } from "@weft/mesh/data";
 import { replayProjection } from "@weft/mesh/events";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -25,6 +26,7 @@ const eventCount = orderCount * (1 + findings.length);
 
 const resources = new AsyncDisposableStack();
 let database: Database;
+let userIds: readonly string[];
 
 beforeAll(async () => {
   const schema = resources.use(await testDatabase("order_replay"));
@@ -32,17 +34,17 @@ beforeAll(async () => {
   database = resources.use(createDatabase({ url: schema.url, telemetry }));
   const directory = new URL("./migrations/", import.meta.url);
   await migrate({ database, component: "order", directory, logger: telemetry.logger });
-  const userIds = Array.from({ length: customers }, (_, index) =>
+  userIds = Array.from({ length: customers }, (_, index) =>
     newId("usr", index % 1_024, { clock: systemClock, random: Math.random }),
   );
   for (let from = 0; from < orderCount; from += 500) {
-    const seeds = Array.from({ length: 500 }, (_, index) => seed(from + index, userIds));
+    const seeds = Array.from({ length: 500 }, (_, index) => seed(from + index));
     await seedOrders(database, seeds);
   }
 }, 120_000);
 afterAll(() => resources.disposeAsync());
 
-function seed(number: number, userIds: readonly string[]): OrderSeed {
+function seed(number: number): OrderSeed {
   const userId = userIds[number % userIds.length] ?? "";
   const orderId = newId("ord", number % 1_024, { clock: systemClock, random: Math.random });
   const lines = Array.from({ length: 1 + (number % 3) }, (_, line) => ({
@@ -80,15 +82,16 @@ async function checksum(): Promise<string> {
   return createHash("sha256").update(JSON.stringify(rows)).digest("hex");
 }
 
+const replay = (report: (progress: ReplayProgress) => void = () => {}) =>
+  replayProjection({ database, clock: systemClock }, historyProjection, "test", report);
+
 describe("a history of 100,000 events", () => {
   test("that somebody has dropped is the same when it is made anew", { timeout: 120_000 }, async () => {
     const before = await checksum();
     await database.session("test.drop", (session) => session.script("test.drop", "DROP TABLE order_history"));
     const startedMs = performance.now();
     const told: number[] = [];
-    const result = await replayProjection({ database, clock: systemClock }, historyProjection, "test", ({ done }) => {
-      told.push(done);
-    });
+    const result = await replay(({ done }) => told.push(done));
     const tookMs = performance.now() - startedMs;
     expect(result).toMatchObject({ phase: "done", done: eventCount, total: eventCount, rows: orderCount, removed: 0 });
     expect(told.length).toBeGreaterThan(10);
@@ -101,6 +104,55 @@ describe("a history of 100,000 events", () => {
         "with catching up and swap": `${Math.round((eventCount * 1_000) / tookMs)} events/s`,
         took: `${(tookMs / 1_000).toFixed(2)} s`,
         checksum: before.slice(0, 16),
+      },
+    ]);
+  });
+
+  test("that is made anew while orders come in is the fold of all of them, and holds nobody up", {
+    timeout: 120_000,
+  }, async () => {
+    let number = orderCount;
+    let isOver = false;
+    /** Orders, one after the other, until it is over; how long each took, in ms. */
+    const comingIn = async (atLeast: number): Promise<number[]> => {
+      const tookMs: number[] = [];
+      while (!isOver || tookMs.length < atLeast) {
+        const startedMs = performance.now();
+        await seedOrders(database, [seed(number++)]);
+        tookMs.push(performance.now() - startedMs);
+      }
+      return tookMs.sort((a, b) => a - b);
+    };
+    isOver = true;
+    const alone = await comingIn(100);
+    isOver = false;
+    const loop = monitorEventLoopDelay({ resolution: 1 });
+    loop.enable();
+    const orders = comingIn(10);
+    const result = await replay().finally(() => {
+      isOver = true;
+    });
+    const meanwhile = await orders;
+    loop.disable();
+    expect(result.done).toBeGreaterThanOrEqual(eventCount);
+    const [row] = await database.query<{ n: string }>("test.count", "SELECT COUNT(*) AS n FROM order_history");
+    expect(Number(row?.n)).toBe(number);
+    const live = await checksum();
+    await replay();
+    expect(await checksum()).toBe(live);
+    const at = (times: readonly number[], share: number) =>
+      `${times[Math.floor((times.length - 1) * share)]?.toFixed(1)} ms`;
+    await recordFigures("order-history-replay-meanwhile", [
+      {
+        orders: "alone",
+        count: alone.length,
+        p50: at(alone, 0.5),
+        p99: at(alone, 0.99),
+        "event loop held, longest": "",
+      },
+      {
+        ...{ orders: "during a replay", count: meanwhile.length, p50: at(meanwhile, 0.5), p99: at(meanwhile, 0.99) },
+        "event loop held, longest": `${(loop.max / 1e6).toFixed(1)} ms`,
       },
     ]);
   });
