@@ -22,7 +22,7 @@ const CALLS: readonly { readonly pattern: RegExp; readonly nameAt: number }[] = 
 /** What looks like one and is none, or passes on a name that it was called with. */
 const OTHERS: Readonly<Record<string, readonly string[]>> = {
   "services/user/passwords.ts": ["work"],
-  "mesh/data/pool.ts": ["sessionSettings(options.statementTimeoutMs)", '"SELECT VERSION() AS version"'],
+  "mesh/data/pool.ts": ["sessionSettings(options.statementTimeoutMs, use)", '"SELECT VERSION() AS version"'],
   "mesh/data/statement.ts": ["named", "sql"],
   "mesh/data/insert-rows.ts": ["name"],
 };
