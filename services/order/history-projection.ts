@@ -65,7 +65,7 @@ export const historyProjection: RebuildableProjection = {
 async function write(copy: ProjectionCopy, orders: readonly Order[]): Promise<void> {
   const ending = `ON DUPLICATE KEY UPDATE ${unlessLaterIsKnown}`;
   const target = { table: copy.table(table), columns: historyColumns, ending };
-  await insertRows(copy.database, "order.writeHistory", target, orders.map(historyValues));
+  await insertRows(copy.database, "order.copyHistory", target, orders.map(historyValues));
 }
 
 /** Orders of which a copy has another version than they are, in pages. Read by an index that has no more than this. */
