@@ -5,6 +5,7 @@ import { currentSignal } from "@weft/mesh/context";
 import { rpcError } from "@weft/mesh/contract";
 import type { Telemetry } from "@weft/mesh/telemetry";
 import type { Authorization } from "./domain.ts";
+import { createExchange } from "./http.ts";
 import type { Provider } from "./usecases.ts";
 
 export interface ProviderOptions {
@@ -112,6 +113,7 @@ export function createProvider(options: ProviderOptions): Provider {
 
 function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions) {
   const base = new URL(url);
+  const send = createExchange(base, answerBytesMax);
   const breaker = createBreaker((state) => telemetry.logger.warn(`provider's breaker ${state}`));
   telemetry.meter
     .createObservableGauge("weft.provider.breaker.state", { description: "0 closed, 1 half-open, 2 open" })
@@ -121,7 +123,7 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
     const caller = currentSignal();
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await fetch(new URL(request.path, base), {
+      const { status, text } = await send(request.path, {
         method: request.method,
         headers: {
           authorization: `Bearer ${key}`,
@@ -129,13 +131,11 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
           ...(request.body !== undefined && { "content-type": "application/json" }),
           ...telemetry.inject(),
         },
-        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-        redirect: "error",
+        body: request.body === undefined ? undefined : JSON.stringify(request.body),
         signal: caller === undefined ? timeout : AbortSignal.any([caller, timeout]),
       });
-      const text = await readText(response);
-      if (response.status >= 500 || response.status === 429) throw new Error(`answered ${response.status}`);
-      return { status: response.status, body: JSON.parse(text) };
+      if (status >= 500 || status === 429) throw new Error(`answered ${status}`);
+      return { status, body: JSON.parse(text) };
     } catch (error) {
       if (caller?.aborted) throw new CallerLeft("nothing is known of the provider", { cause: caller.reason });
       const code = timeout.aborted ? Code.DeadlineExceeded : Code.Unavailable;
@@ -161,17 +161,6 @@ function createSend({ url, key, telemetry, timeoutMs = 2_000 }: ProviderOptions)
       }
     });
   };
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > answerBytesMax) throw new Error(`its answer is larger than ${answerBytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function authorizeKey(orderId: string): string {
