@@ -82,3 +82,20 @@ test("a collector that is away holds up neither calls nor the end", async () => 
   await telemetry[Symbol.asyncDispose]();
   expect(performance.now() - startedAt).toBeLessThan(8_000);
 });
+
+test("in a trace that is not recorded a span is its caller's: no context of its own, and the work's outcome is passed on", async () => {
+  await using telemetry = createTelemetry({ service: "order", sampleRatio: 0 });
+  await telemetry.span("call", {}, async (caller) => {
+    const ambient = currentOtelContext();
+    await telemetry.span("statement", {}, async (span) => {
+      expect(span).toBe(caller);
+      expect(currentOtelContext()).toBe(ambient);
+    });
+    await expect(telemetry.span("failing", {}, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    // Of another trace that is not recorded: it is the ambient one all the same.
+    const other = telemetry.extract({ traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-00` });
+    await telemetry.span("event", { parent: other }, async () => {
+      expect(telemetry.inject().traceparent).toContain("a".repeat(32));
+    });
+  });
+});
