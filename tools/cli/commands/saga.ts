@@ -130,6 +130,7 @@ function printSagas(io: Io, options: CommonOptions, rows: readonly ReturnType<ty
     "no progress since": (row) => row.changedAt || "-",
     due: (row) => row.dueAt || "-",
     stuck: (row) => row.stuckBecause || "-",
+    "last error": (row) => row.lastError || "-",
   });
 }
 

@@ -175,3 +175,66 @@ describe("what cannot be handled", () => {
     expect(shown.rows).toMatchObject({ body: { userId: "usr_1", email: "[redacted]", displayName: "[redacted]" } });
   });
 });
+
+describe("sagas", () => {
+  const place = async (customer: Awaited<ReturnType<Shop["customer"]>>) => {
+    const lines = [{ sku: "COF-ESPRESSO-250", quantity: 1 }];
+    const request = { idempotencyKey: randomUUID(), lines, paymentMethod: "tok_visa" };
+    return (await customer.orders.placeOrder(request)).order?.orderId ?? "";
+  };
+  const ofOrder = async (orderId: string) => (await shop.ledger()).filter(({ reference }) => reference === orderId);
+  const clearFaults = async () => {
+    const { url, key } = shop.stack.addresses.paymentProvider;
+    await fetch(`${url}/v1/faults`, { method: "DELETE", headers: { authorization: `Bearer ${key}` } });
+  };
+
+  test("captures that the provider will not do are seen, one is retried, one order is given up", {
+    timeout: 60_000,
+  }, async () => {
+    const customer = await shop.customer();
+    await shop.fault({ kind: "error", operation: "capture", count: 1_000 });
+    const [retried, givenUp] = [await place(customer), await place(customer)];
+    const failing = async () =>
+      (await weft(["saga", "list", "payment", "--all"])).rows.filter(
+        ({ nextStep, lastError }) => nextStep === "capture" && lastError,
+      );
+    await expect
+      .poll(async () => (await failing()).map(({ sagaId }) => sagaId).toSorted(), { timeout: 20_000 })
+      .toEqual([retried, givenUp].toSorted());
+    expect((await weft(["saga", "show", "order", retried])).rows).toMatchObject({
+      state: "CONFIRMED",
+      nextStep: "capture",
+      kind: "checkout",
+    });
+
+    const refused = await weft(["saga", "compensate", "payment", givenUp, "--reason", "customer called"]);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("NOT_COMPENSABLE")]);
+    const cancelled = await weft(["saga", "compensate", "order", givenUp, "--reason", "customer called"]);
+    expect(cancelled.rows).toMatchObject([{ sagaId: givenUp, state: "CANCELLED" }]);
+
+    await clearFaults();
+    expect((await weft(["saga", "retry", "payment", retried])).exitCode).toBe(0);
+    const stateOf = async (orderId: string) => (await customer.orders.getOrder({ orderId })).order?.state;
+    await expect.poll(() => stateOf(retried), { timeout: 20_000 }).toBe(OrderState.PAID);
+    expect(await stateOf(givenUp)).toBe(OrderState.CANCELLED);
+    await expect
+      .poll(async () => (await ofOrder(givenUp)).map(({ type }) => type), { timeout: 30_000 })
+      .toEqual(["authorize", "void"]);
+    expect((await ofOrder(retried)).map(({ type }) => type)).toEqual(["authorize", "capture"]);
+    const paid = await weft(["saga", "show", "order", retried]);
+    expect((paid.rows as unknown as { steps: { name: string }[] }).steps.map(({ name }) => name)).toEqual([
+      "PLACED",
+      "RESERVED",
+      "CONFIRMED",
+      "PAID",
+    ]);
+
+    expect((await weft(["audit", "order", "--limit", "1"])).rows).toMatchObject([
+      { action: "CompensateSaga", target: givenUp, reason: "customer called" },
+    ]);
+    expect((await weft(["audit", "payment", "--limit", "2"])).rows).toMatchObject([
+      { action: "RetrySaga", target: retried, failed: false },
+      { action: "CompensateSaga", target: givenUp, failed: true },
+    ]);
+  });
+});
