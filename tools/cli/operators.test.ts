@@ -195,7 +195,9 @@ describe("weft saga", () => {
   test("lists those that are stuck, of all services that have some", async () => {
     const { exitCode, stdout, stderr } = await weft("saga", "list", "--limit", "2");
     expect([exitCode, stderr]).toEqual([exitCodes.ok, expect.stringContaining("more than 2")]);
-    expect(stdout).toMatch(/^shop +stuck-0 +checkout +RESERVED +authorize +12 .* tried 12 times +away\nshop +stuck-1 /m);
+    expect(stdout).toMatch(
+      /^shop +stuck-0 +checkout +RESERVED +authorize +12 .* tried 12 times +away\nshop +stuck-1 /m,
+    );
     expect((await weft("saga", "list", "shop", "--all", "--limit", "1", "--json")).stdout).toContain("all-0");
   });
 
