@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findExecutable } from "../dev/processes/executables.ts";
+import { writeWhole } from "../dev/processes/files.ts";
 import { withLock } from "../dev/processes/lock.ts";
 import { readOptions } from "./options.ts";
 import { faultsOf, type Progress, progressFile, report } from "./results.ts";
@@ -68,7 +69,10 @@ async function run(): Promise<boolean> {
       },
     },
   );
-  await writeFile(RESULTS, report(progress, { smoke: isSmoke, durationMs: performance.now() - startedAt }));
+  // A part says nothing of the whole.
+  if (options.isWhole) {
+    await writeWhole(RESULTS, report(progress, { smoke: isSmoke, durationMs: performance.now() - startedAt }));
+  }
   file.remove();
   const failures = faultsOf(progress);
   say(totalsLine(progress));
@@ -99,7 +103,8 @@ async function main(): Promise<void> {
   const [unshare, setpriv] = [findExecutable("unshare"), findExecutable("setpriv")];
   const isRoot = process.getuid?.() === 0;
   if (isRoot && process.env.FAULTS_NAMESPACE === undefined && unshare !== undefined && setpriv !== undefined) {
-    return runInOwnNamespace(unshare, setpriv);
+    // In a container root may not.
+    if (spawnSync(unshare, ["--mount", "true"]).status === 0) return runInOwnNamespace(unshare, setpriv);
   }
   // Children die with this process, however it ends: there is nothing to wait for.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));

@@ -26,8 +26,10 @@ test("a smoke run is always the same one", () => {
 });
 
 test("ONLY names kinds and mutations, and nothing else is run", () => {
-  const { kinds, mutations: names } = readOptions({ ONLY: "kill-order,inbox-off" }, true);
-  expect({ kinds, names }).toEqual({ kinds: ["kill-order"], names: ["inbox-off"] });
+  const options = readOptions({ ONLY: "kill-order,inbox-off" }, true);
+  const asked = { kinds: ["kill-order"], mutations: ["inbox-off"], scenarios: [], isWhole: false };
+  expect(options).toMatchObject(asked);
+  expect(readOptions({}, true).isWhole).toBe(true);
   expect(() => readOptions({ ONLY: "kill-ordre" }, true)).toThrow('no fault "kill-ordre"');
 });
 

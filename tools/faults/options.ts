@@ -16,6 +16,8 @@ export interface Options {
   /** Undefined: that of the run which was interrupted, else a new one. */
   readonly seed: number | undefined;
   readonly isSmoke: boolean;
+  /** Not a part that ONLY names. */
+  readonly isWhole: boolean;
   readonly isFresh: boolean;
   /** Operations a second. */
   readonly rate: number;
@@ -47,6 +49,7 @@ export function readOptions(env: Env, canMount: boolean): Options {
     seedCount: readCount(env, "SEEDS", isSmoke ? 1 : 3),
     seed: env.SEED === undefined || env.SEED === "" ? (isSmoke ? SMOKE_SEED : undefined) : readCount(env, "SEED", 1),
     isSmoke,
+    isWhole: only.length === 0,
     isFresh: isOn(env.FRESH),
     rate: readCount(env, "RATE", 30),
     lanes: readCount(env, "LANES", 2),
