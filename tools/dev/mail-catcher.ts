@@ -21,7 +21,8 @@ export interface MailCatcher extends HttpServer {
   readonly smtpPort: number;
 }
 
-const MESSAGE_COUNT_MAX = 5_000;
+/** Messages that are kept; the oldest are forgotten first. */
+export const MESSAGE_COUNT_MAX = 5_000;
 const MESSAGE_BYTES_MAX = 1024 * 1024;
 const CLIENT_COUNT_MAX = 50;
 

@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { EventEnvelopeSchema } from "@weft/mesh/gen/weft/v1/event_pb.js";
 import { StockReceivedSchema } from "../../gen/shop/inventory/v1/events_pb.ts";
 import { OrderConfirmedSchema, OrderPlacedSchema } from "../../gen/shop/order/v1/events_pb.ts";
+import { MESSAGE_COUNT_MAX } from "../dev/mail-catcher.ts";
 import { consumers, publishers } from "./checks/events.ts";
 import type {
   Books,
@@ -21,6 +22,9 @@ import type {
 import { openingStock } from "./checks/stock.ts";
 import type { Rows, Truth } from "./truth.ts";
 
+/** A message is marked as sent so long after the catcher has it at most. */
+const SENT_AFTER_MAX_MS = 10_000;
+
 /** Everything that the checks look at. What is told last is read first, so that what goes on meanwhile looks like a delay, not a loss. */
 export async function readBooks(truth: Truth): Promise<Books> {
   const [mails, messages] = [await truth.mails(), await readMessages(truth)];
@@ -34,6 +38,7 @@ export async function readBooks(truth: Truth): Promise<Books> {
   return {
     ...{ ...events, ...stock, ...money, ...orders, messages },
     mails: mails.map(({ message_id: messageId, subject }) => ({ messageId, subject })),
+    mailsSinceMs: mails.length < MESSAGE_COUNT_MAX ? 0 : Date.parse(mails[0]?.received_at ?? "") + SENT_AFTER_MAX_MS,
     pairs: pairs.map(({ sku, other, orders: count }) => ({ sku, other, orders: Number(count) })),
   };
 }
@@ -218,7 +223,11 @@ async function readMessages(truth: Rows): Promise<MessageFact[]> {
     user_id: string;
     channel: string;
     state: string;
+    sent_at: Date | null;
   }
-  const rows = await truth.rows<Row>("notification", "SELECT event_id, user_id, channel, state FROM messages");
-  return rows.map(({ event_id: eventId, user_id: userId, channel, state }) => ({ eventId, userId, channel, state }));
+  const rows = await truth.rows<Row>("notification", "SELECT event_id, user_id, channel, state, sent_at FROM messages");
+  return rows.map(({ event_id: eventId, user_id: userId, channel, state, sent_at }) => ({
+    ...{ eventId, userId, channel, state },
+    ...(sent_at !== null && { sentMs: sent_at.getTime() }),
+  }));
 }

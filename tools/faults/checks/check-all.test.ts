@@ -9,6 +9,11 @@ test("books that agree give no finding: a mail twice under one id, poison among 
   expect(check(madeBooks())).toEqual([]);
 });
 
+test("a mail that the catcher has had to forget is not missed", () => {
+  const made = madeBooks();
+  expect(check({ ...made, books: { ...made.books, mails: [], mailsSinceMs: 6 } })).toEqual([]);
+});
+
 /** The books with something else in them. */
 const withBooks = (change: (books: Books) => Partial<Books>) => (made: Made) => ({
   ...made,

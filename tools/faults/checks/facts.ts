@@ -38,6 +38,8 @@ export interface EventBooks {
 export interface MailBooks {
   readonly messages: readonly MessageFact[];
   readonly mails: readonly MailFact[];
+  /** The catcher keeps its newest mails: what came before this (epoch ms) it may have forgotten. */
+  readonly mailsSinceMs: number;
 }
 
 export interface Line {
@@ -124,6 +126,8 @@ export interface MessageFact {
   readonly userId: string;
   readonly channel: string;
   readonly state: string;
+  /** Epoch ms; undefined if it is not SENT. */
+  readonly sentMs?: number;
 }
 
 export interface MailFact {

@@ -7,25 +7,25 @@ import type { Finding } from "./finding.ts";
  * one are one; two Message-IDs for one order are two confirmations.
  */
 export function checkConfirmations(
-  { messages, mails }: MailBooks,
+  { messages, mails, mailsSinceMs }: MailBooks,
   outbox: readonly OutboxFact[],
   opening: Pick<Opening, "orders">,
 ): Finding[] {
   const invariant = "one confirmation for each confirmed order";
   const findings: Finding[] = [];
   const sent = new Map(
-    messages.filter(({ channel }) => channel === "EMAIL").map(({ eventId, state }) => [eventId, state]),
+    messages.filter(({ channel }) => channel === "EMAIL").map((message) => [message.eventId, message]),
   );
   const received = new Set(mails.map(({ messageId }) => messageId));
   const confirmed = new Set<string>();
   for (const { type, eventId, aggregateId: subject } of outbox) {
     if (type !== "shop.order.v1.OrderConfirmed" || opening.orders.has(subject)) continue;
     confirmed.add(subject);
-    const state = sent.get(eventId);
+    const { state, sentMs = Number.POSITIVE_INFINITY } = sent.get(eventId) ?? {};
     if (state !== "SENT") {
       const detail = state === undefined ? "nobody wants to tell the customer" : `its confirmation is ${state}`;
       findings.push({ invariant, kind: state === "QUEUED" ? "unresolved" : "lost", subject, detail });
-    } else if (!received.has(`<${eventId}@weft.local>`)) {
+    } else if (sentMs >= mailsSinceMs && !received.has(`<${eventId}@weft.local>`)) {
       findings.push({ invariant, kind: "lost", subject, detail: "its confirmation is SENT, and has not arrived" });
     }
   }

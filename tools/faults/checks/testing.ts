@@ -94,11 +94,12 @@ export function madeBooks(): Made {
         ]),
       ),
       deadLetters: [{ consumer: "inventory", eventId: "poison", cause: "cannot be read" }],
-      messages: [{ eventId: "ord_paid-3", userId: "ada", channel: "EMAIL", state: "SENT" }],
+      messages: [{ eventId: "ord_paid-3", userId: "ada", channel: "EMAIL", state: "SENT", sentMs: 5 }],
       mails: [
         { messageId: "<ord_paid-3@weft.local>", subject: "Your order ord_paid is confirmed" },
         { messageId: "<ord_paid-3@weft.local>", subject: "Your order ord_paid is confirmed" },
       ],
+      mailsSinceMs: 0,
       pairs: [
         { sku: "TEA", other: "CUP", orders: 1 },
         { sku: "CUP", other: "TEA", orders: 1 },
