@@ -12,19 +12,31 @@ const scheduling = [
   "next_attempt_at",
   "lease_owner",
   "lease_until",
+  "lease_token",
   "attempts",
+  "failures",
+  "last_error",
   "claimed_until",
   "traceparent",
   "dirty",
 ];
 /** Tables of timers. */
 const timers = ["analytics.jobs"];
+/** Rows that time moves: a payment of a cancelled order that never reached the provider is given up five minutes after it was asked for. */
+const movedByTime: Readonly<Record<string, string>> = {
+  "payment.payments":
+    "(state = 'PENDING' AND wanted = 'VOID') OR (state = 'VOIDED' AND reason = 'never reached the payment provider')",
+};
 const steadyTimeoutMs = 20_000;
 
-/** Tells all events again, each under a message id that the broker does not know, and says which tables have changed. */
+/** Tells all events again but those among the dead letters, each under a message id that the broker does not know, and says which tables have changed. */
 export async function replayStream(truth: Truth, timeoutMs: number): Promise<{ events: number; findings: Finding[] }> {
   const messages: StreamMessage[] = [];
-  for await (const message of truth.streamEvents()) messages.push(message);
+  // What a consumer has given up would take minutes to be given up again.
+  const buried = new Set((await truth.deadLetters()).map(({ eventId }) => eventId));
+  for await (const message of truth.streamEvents()) {
+    if (!buried.has(message.headers.get("Nats-Msg-Id"))) messages.push(message);
+  }
   const before = await steadyChecksums(truth);
   await truth.publish(messages.map(underNewId));
   const { moving } = await untilAtRest(truth, timeoutMs);
@@ -76,7 +88,8 @@ export async function readChecksums(truth: Pick<Truth, "rows">): Promise<Readonl
         .map(({ column_name }) => `COALESCE(HEX(\`${column_name}\`), 'NULL')`);
       const [row] = await truth.rows<{ rows: string; sum: string }>(
         service,
-        `SELECT COUNT(*) AS \`rows\`, COALESCE(SUM(CRC32(CONCAT_WS('/', ${values.join(", ")}))), 0) AS sum FROM \`${table}\``,
+        `SELECT COUNT(*) AS \`rows\`, COALESCE(SUM(CRC32(CONCAT_WS('/', ${values.join(", ")}))), 0) AS sum FROM \`${table}\`
+         WHERE NOT COALESCE(${movedByTime[name] ?? "FALSE"}, FALSE)`,
       );
       checksums.set(name, `${row?.rows} rows, ${row?.sum}`);
     }
