@@ -16,6 +16,6 @@ export { createEventOperations, type EventOperationsOptions } from "./operations
 export { createOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
 export type { Projection, ProjectionCopy, ProjectionTable, RebuildableProjection } from "./projection.ts";
 export { type RepeatableConsumerOptions, startRepeatableConsumer } from "./repeatable-consumer.ts";
-export { ensureFilled, replayProjection } from "./replay.ts";
+export { ensureFilled, finishReplay, replayProjection } from "./replay.ts";
 export { defaultDeadLetterStream, defaultEventStream, type EventStream } from "./streams.ts";
 export type { EventTable, StoredEventRow } from "./verify.ts";

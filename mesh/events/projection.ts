@@ -20,15 +20,19 @@ export interface ProjectionCopy {
 export interface RebuildableProjection {
   readonly name: string;
   readonly tables: readonly ProjectionTable[];
-  /** The table of events, or of facts, that it is made from; all of them. */
+  /** The table of events, or of facts, that it is made from; all of them. For people, if it is another service's. */
   readonly source: string;
+  /** A table here that has about as many rows as the source, if that is another service's. */
+  readonly sizedLike?: string;
   /** Writes all that the source says into empty tables, page by page, without a lock that somebody else waits for. */
   fill(copy: ProjectionCopy): Promise<void>;
   /**
    * Writes what has changed since it was read. Called before the swap with the fresh tables, to leave little for after it, and after
    * the swap with the live ones: what the old ones were told last. Must be safe to repeat, at any time.
+   *
+   * @param told what the tables are called that were told of everything so far: before the swap the live ones, then the old ones
    */
-  catchUp(copy: ProjectionCopy): Promise<void>;
+  catchUp(copy: ProjectionCopy, told: (name: string) => string): Promise<void>;
   /** How many rows of the old tables, here still there under these names, the new ones do not have. */
   countRemoved?(copy: ProjectionCopy, old: (name: string) => string): Promise<number>;
   /** Runs the whole of a replay inside: holds back for so long whoever cannot write twice. */

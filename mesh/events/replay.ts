@@ -43,10 +43,10 @@ export async function replayProjection(
   const replay = async (session: DatabaseSession): Promise<ReplayProgress> => {
     try {
       await detached(() => makeTables(session, projection, tableNote(by, new Date(clock.now()))));
-      meter.expect(await estimateRows(database, projection.source));
+      meter.expect(await estimateRows(database, projection.sizedLike ?? projection.source));
       await projection.fill(fresh);
       meter.enter("catching up");
-      await projection.catchUp(fresh);
+      await projection.catchUp(fresh, (name) => name);
     } catch (error) {
       await dropFresh(database, projection);
       throw error;
@@ -71,8 +71,8 @@ export async function replayProjection(
 }
 
 /**
- * For the start of a service: makes a projection that is empty, as after a migration, and finishes what a process has left that died
- * between the swap and its end. Whoever is at it already, in another process, does it.
+ * For the start of a service: makes a projection that is empty, as after a migration, or finishes a swap. Whoever is at it already, in
+ * another process, does it.
  */
 export async function ensureFilled(deps: ReplayDeps, projection: RebuildableProjection, by: string): Promise<void> {
   const { database } = deps;
@@ -84,6 +84,12 @@ export async function ensureFilled(deps: ReplayDeps, projection: RebuildableProj
     });
     return;
   }
+  await finishReplay(deps, projection);
+}
+
+/** For the start of a service: finishes what a process has left that died between the swap and its end. */
+export async function finishReplay({ database }: ReplayDeps, projection: RebuildableProjection): Promise<void> {
+  const first = projection.tables[0]?.name ?? "";
   if ((await readTableNote(database, replacedName(first))) === undefined) return;
   await database.session(`${projection.name}.finishReplay`, async (session) => {
     // Whoever has the lock is alive, and finishes it himself.
@@ -106,7 +112,7 @@ async function finishSwap(
   projection: RebuildableProjection,
   live: ProjectionCopy,
 ): Promise<number> {
-  await projection.catchUp(live);
+  await projection.catchUp(live, replacedName);
   const removed = (await projection.countRemoved?.(live, replacedName)) ?? 0;
   await drop(session, projection, replacedName);
   return removed;

@@ -8,35 +8,46 @@ export interface OrderEvents {
   readonly events: readonly StoredEvent[];
 }
 
+/** An event in the log. */
+export interface EventPosition {
+  readonly orderId: string;
+  readonly version: number;
+}
+
 type PageRow = EventRow & { readonly version: number };
 
 /** Events that one statement reads: some milliseconds for the server, and as many for whoever decodes them. */
 const pageSize = 2_000;
+const beforeAll: EventPosition = { orderId: "", version: 0 };
+
+/** The events after one, by order and version, and where to read on; undefined when these are the last. */
+export async function readEventPage(
+  from: Queryable,
+  { orderId, version }: EventPosition = beforeAll,
+): Promise<{ rows: readonly PageRow[]; next: EventPosition | undefined }> {
+  const rows = await from.query<PageRow>(
+    "order.selectEventPage",
+    `SELECT ${storedEventColumns}, version FROM order_events
+     WHERE order_id >= ? AND (order_id > ? OR version > ?) ORDER BY order_id, version LIMIT ?`,
+    [orderId, orderId, version, pageSize],
+  );
+  const last = rows.length < pageSize ? undefined : rows.at(-1);
+  return { rows, next: last && { orderId: last.order_id, version: Number(last.version) } };
+}
 
 /** All events, in pages, by order and version. Nothing is locked; what is appended meanwhile may be in it or not. */
 async function* eventPages(from: Queryable): AsyncIterable<readonly PageRow[]> {
-  let orderId = "";
-  let version = 0;
-  const read = () =>
-    from.query<PageRow>(
-      "order.selectEventPage",
-      `SELECT ${storedEventColumns}, version FROM order_events
-       WHERE order_id >= ? AND (order_id > ? OR version > ?) ORDER BY order_id, version LIMIT ?`,
-      [orderId, orderId, version, pageSize],
-    );
-  let next: Promise<readonly PageRow[]> | undefined = read();
+  let reading: ReturnType<typeof readEventPage> | undefined = readEventPage(from);
   try {
-    while (next !== undefined) {
-      const rows: readonly PageRow[] = await next;
-      const last = rows.at(-1);
-      ({ order_id: orderId, version } = last ?? { order_id: orderId, version });
+    while (reading !== undefined) {
+      const { rows, next }: Awaited<typeof reading> = await reading;
       // The server reads the next page while this one is decoded.
-      next = last === undefined || rows.length < pageSize ? undefined : read();
+      reading = next && readEventPage(from, next);
       yield rows;
     }
   } finally {
     // Left unread by who stops early: its error is nobody's.
-    next?.catch(() => {});
+    reading?.catch(() => {});
   }
 }
 

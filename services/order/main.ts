@@ -28,6 +28,7 @@ import { file_shop_order_v1_events } from "../../gen/shop/order/v1/events_pb.ts"
 import { createOrderChanges } from "./changes.ts";
 import { createCatalog, createInventory, createPayment } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { createReadConfirmed } from "./confirmed-orders.ts";
 import { orderEventTable } from "./event-pages.ts";
 import { createPublish, historyHandlers, orderHandlers } from "./events.ts";
 import { createFulfilmentStore } from "./fulfilment-store.ts";
@@ -107,6 +108,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   });
   const routes = orderRoutes({
     ...{ orders, history, fulfilment, catalog, changes, clock, newOrderId, sagas, wakeSagas, pause, idempotency },
+    readConfirmed: createReadConfirmed(database),
     ...operations,
   });
   resources.use(

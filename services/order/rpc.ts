@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
+import { Code, type ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import { currentCall, requireEndUser } from "@weft/mesh/context";
 import { rpcError } from "@weft/mesh/contract";
 import { decodePageToken, encodePageToken, type Idempotency } from "@weft/mesh/data";
@@ -12,7 +12,9 @@ import {
   OrderState,
   type OrderSummarySchema,
 } from "../../gen/shop/order/v1/order_pb.ts";
+import type { ConfirmedOrdersDeps } from "./confirmed-orders.ts";
 import type { Order } from "./domain.ts";
+import type { EventPosition } from "./event-pages.ts";
 import {
   cancelOrder,
   deliverOrder,
@@ -53,7 +55,7 @@ const answeredOrder = {
 
 /** OrderService over the use cases. */
 export function orderRoutes(
-  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps & OperatorDeps & KeyDeps,
+  deps: PlaceOrderDeps & FulfilmentDeps & ListInStateDeps & HistoryDeps & ConfirmedOrdersDeps & OperatorDeps & KeyDeps,
 ): (router: ConnectRouter) => void {
   const { cancelOrder: cancelling, shipOrder: shipping, deliverOrder: delivering } = OrderService.method;
   const keyed = {
@@ -113,6 +115,16 @@ export function orderRoutes(
       };
     },
 
+    async listConfirmedOrders({ pageToken }) {
+      const list = "order.confirmed";
+      const after = pageToken === "" ? undefined : eventPositionOf(decodePageToken(list, pageToken));
+      const { orders, next } = await deps.readConfirmed(after);
+      return {
+        orders: orders.map(({ orderId, skus }) => ({ orderId, skus: [...skus] })),
+        nextPageToken: next === undefined ? "" : encodePageToken(list, [next.orderId, String(next.version)]),
+      };
+    },
+
     async rebuildHistory() {
       deps.requireOperator();
       const outcome = ({ rows, removed }: Rebuilt) => `${rows} orders, ${removed} removed`;
@@ -133,8 +145,18 @@ function toSummary(order: OrderSummary): MessageInitShape<typeof OrderSummarySch
 function positionOf([since = "", orderId = ""]: readonly string[]): InStatePosition {
   const position = { since: new Date(since), orderId };
   if (!Number.isNaN(position.since.getTime())) return position;
+  throw pageTokenInvalid();
+}
+
+/** As positionOf, in the log. */
+function eventPositionOf([orderId = "", version = ""]: readonly string[]): EventPosition {
+  if (/^\d{1,9}$/.test(version)) return { orderId, version: Number(version) };
+  throw pageTokenInvalid();
+}
+
+function pageTokenInvalid(): ConnectError {
   const description = "is not a token that a list has returned";
-  throw rpcError(Code.InvalidArgument, `page_token ${description}`, {
+  return rpcError(Code.InvalidArgument, `page_token ${description}`, {
     reason: "PAGE_TOKEN_INVALID",
     violations: [{ field: "page_token", description }],
   });

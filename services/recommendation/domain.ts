@@ -12,6 +12,13 @@ export interface Count<T> {
 /** Where recommendations come from; the best first. */
 export type Source = "bought together" | "popular" | "fixed";
 
+/** An order that was confirmed. */
+export interface ConfirmedOrder {
+  readonly orderId: string;
+  /** Of its lines, in their order. */
+  readonly skus: readonly string[];
+}
+
 /** Products of an order that are paired, the first ones: all pairs of them are (skusMax - 1) * skusMax. */
 export const skusPerOrderMax = 20;
 
@@ -23,11 +30,16 @@ export function checkedSku(sku: string): string {
   return sku;
 }
 
+/** The products of an order that are paired, each once. */
+export function pairedSkus(skus: readonly string[]): string[] {
+  return [...new Set(skus)].slice(0, skusPerOrderMax);
+}
+
 /** How often each two products are together in these orders, from either side, in the order of the SKUs. */
 export function countPairs(orders: readonly (readonly string[])[]): Count<Pair>[] {
   const counts = new Map<string, { readonly of: Pair; count: number }>();
   for (const order of orders) {
-    const skus = [...new Set(order)].slice(0, skusPerOrderMax);
+    const skus = pairedSkus(order);
     for (const sku of skus) {
       for (const other of skus) {
         if (sku !== other) add(counts, `${sku} ${other}`, { sku, other });

@@ -17,7 +17,7 @@ let mesh: TestMesh;
 let recommendation: Client<typeof RecommendationService>;
 
 beforeAll(async () => {
-  mesh = resources.use(await createTestMesh(["recommendation", "analytics"]));
+  mesh = resources.use(await createTestMesh(["recommendation", "analytics", "order"]));
   resources.use(await start(loadConfig({ ...mesh.env("recommendation"), RECOMMENDED_SKUS: "F1,F2,F3,F4,F5" })));
   recommendation = await mesh.client(RecommendationService, "recommendation");
 });

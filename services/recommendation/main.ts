@@ -1,15 +1,16 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
-import { createBroker, createEventOperations, eventMigrations, startConsumer } from "@weft/mesh/events";
+import { createBroker, createEventOperations, eventMigrations, finishReplay, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
 import { createTelemetry } from "@weft/mesh/telemetry";
-import { createAskPopular } from "./clients.ts";
+import { createAskPopular, createConfirmedOrders } from "./clients.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { eventsMax, recommendationHandlers } from "./events.ts";
+import { createPairsProjection } from "./pairs-projection.ts";
 import { createPopular } from "./popular.ts";
-import { countProjections } from "./projections.ts";
+import { viewsProjection } from "./projections.ts";
 import { recommendationRoutes } from "./rpc.ts";
 import { createPairStore } from "./store.ts";
 
@@ -31,6 +32,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await migrate({ database, component: service, directory: new URL("./migrations/", import.meta.url), logger });
   const audit = createAudit({ database, telemetry });
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
+  const pairs = createPairsProjection({ database, confirmedOrders: createConfirmedOrders(mesh) });
+  await finishReplay({ database, clock: systemClock }, pairs);
   const handlers = recommendationHandlers();
   const consumer = resources.use(
     startConsumer({ service, database, broker, telemetry, handlers, batchSize: eventsMax, gatherMs }),
@@ -42,7 +45,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
     { pairs: createPairStore(database), popular, fixed: config.fixedSkus, logger },
     (source) => answers.add(1, { source }),
   );
-  const events = createEventOperations({ database, projections: countProjections });
+  const events = createEventOperations({ database, projections: [pairs, viewsProjection] });
   resources.use(
     await serve({
       service,

@@ -109,6 +109,7 @@ function orders(inner: Client<typeof OrderService>): Mistake[] {
     ["delivering nothing", deliver({}), /order_id/],
     ["delivering what is not there", deliver({ orderId }), /ord_1/, Code.NotFound],
     ["orders in no state", () => runAs(clerk, () => inner.listOrdersInState({})), /state/],
+    ["confirmed orders after a made-up page", () => inner.listConfirmedOrders({ pageToken: "x" }), /page_token/],
     ["shipping as nobody", () => inner.shipOrder({ orderId }), /log in/, Code.Unauthenticated],
     ["nobody's history", () => inner.listOrders({}), /log in/, Code.Unauthenticated],
     ["cancelling as nobody", () => inner.cancelOrder({ orderId }), /log in/, Code.Unauthenticated],

@@ -10,6 +10,7 @@ const REPLAYED = [
   ...["funnel_daily", "revenue_minute", "order_sales", "sales_daily", "product_scores"].map(
     (t) => `shop_analytics.${t}`,
   ),
+  ...["pairs", "counted_orders"].map((t) => `shop_recommendation.${t}`),
 ];
 
 /**
@@ -42,6 +43,8 @@ export async function fillTables(server: Connection): Promise<void> {
     `INSERT INTO shop_inventory.import_rejections (import_id, line, sku, reason) SELECT CONCAT('fill-', seq), 7, 'fill', 'fill' FROM ${numbers}`,
     `INSERT INTO shop_analytics.funnel_daily (day, kind, events)
      SELECT '2020-01-01' + INTERVAL (seq DIV 10) DAY, CONCAT('fill-', seq MOD 10), 1 FROM ${numbers}`,
+    `INSERT INTO shop_recommendation.counted_orders (order_id, skus, counted_at)
+     SELECT CONCAT('fill-', seq), 'fill', NOW(3) - INTERVAL seq MINUTE FROM ${numbers}`,
   );
   // What a replay fills, and what it has replaced, for a moment.
   for (const name of REPLAYED.flatMap((table) => [`${table}_replay`, `${table}_replaced`])) {

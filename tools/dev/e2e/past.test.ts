@@ -176,7 +176,12 @@ describe("an operator with `weft events`", () => {
       /order_history +order_events +20.* by spiffe:\/\/weft\.local\/operator/,
     );
     expect(await weft("analytics", "replay", "sums", "--reason", "a look")).toMatch(/sums: made anew of/);
-    expect(await weft("recommendation", "projections")).toMatch(/pairs .*cannot be made anew: OrderConfirmed/);
+    const pairs = "SELECT * FROM pairs ORDER BY sku, other";
+    const together = await shop.rows("recommendation", pairs);
+    await server.query("DELETE FROM shop_recommendation.pairs");
+    expect(await weft("recommendation", "replay", "pairs")).toMatch(/pairs: made anew of [\d,]+ events/);
+    expect(await shop.rows("recommendation", pairs)).toEqual(together);
+    expect(await weft("recommendation", "projections")).toMatch(/views .*cannot be made anew: ProductViewed/);
   });
 
   test("finds that all that is stored can be read, and publishes again what there is of an hour", async () => {

@@ -282,6 +282,7 @@ async function replayEvents({ operator, server }: Tour): Promise<void> {
   await server.query("INSERT INTO shop_analytics.sales_daily VALUES (CURRENT_DATE - INTERVAL 200 DAY, 'TOUR', 1)");
   await server.query("INSERT INTO shop_analytics.revenue_minute VALUES ('EUR', CURRENT_DATE - INTERVAL 200 DAY, 1, 0)");
   await toItsEnd(operator.client(EventService, "analytics").replayProjection({ projection: "sums" }));
+  await toItsEnd(operator.client(EventService, "recommendation").replayProjection({ projection: "pairs" }));
 }
 
 async function toItsEnd(stream: AsyncIterable<unknown>): Promise<void> {

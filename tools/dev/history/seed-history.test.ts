@@ -1,10 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@weft/mesh/contract";
 import { createDatabase, type Database, migrate } from "@weft/mesh/data";
+import { replayProjection } from "@weft/mesh/events";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { beforeEach, describe, expect, test } from "vitest";
 import { seedStock } from "../../../services/inventory/store.ts";
+import { createReadConfirmed } from "../../../services/order/confirmed-orders.ts";
+import { createPairsProjection } from "../../../services/recommendation/pairs-projection.ts";
 import type { HttpServer } from "../outside/http.ts";
 import type { LedgerEntry } from "../outside/ledger.ts";
 import { startPaymentProvider } from "../payment-provider.ts";
@@ -18,6 +22,7 @@ const PROVIDER_KEY = "secret";
 const DAY_MS = 86_400_000;
 
 const telemetry = createTelemetry({ service: "test", logLevel: "error" });
+type Position = Parameters<ReturnType<typeof createReadConfirmed>>[0];
 let resources: AsyncDisposableStack;
 let databases: Record<(typeof SERVICES)[number], Database>;
 let provider: HttpServer;
@@ -88,6 +93,29 @@ const count = async (service: (typeof SERVICES)[number], sql: string) => {
   const [row] = await databases[service].query<{ n: string }>("test.count", `SELECT COUNT(*) AS n FROM ${sql}`);
   return Number(row?.n);
 };
+
+test("what was bought together in the past is the same when it is made anew of order's log", {
+  timeout: 60_000,
+}, async () => {
+  await run();
+  const { recommendation, order } = databases;
+  const pairs = () => recommendation.query("test.pairs", "SELECT * FROM pairs ORDER BY sku, other");
+  const before = await pairs();
+  const readConfirmed = createReadConfirmed(order);
+  const confirmedOrders = async function* () {
+    for (let after: Position; ; ) {
+      const { orders, next } = await readConfirmed(after);
+      yield orders;
+      if (next === undefined) return;
+      after = next;
+    }
+  };
+  const deps = { database: recommendation, clock: systemClock };
+  const projection = createPairsProjection({ database: recommendation, confirmedOrders });
+  const { rows } = await replayProjection(deps, projection, "test", () => {});
+  expect(rows).toBeGreaterThan(2_000);
+  expect(await pairs()).toEqual(before);
+});
 
 test("an empty shop gets its past in seconds, once: a month later it is still the same", {
   timeout: 60_000,

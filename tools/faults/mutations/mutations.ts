@@ -24,11 +24,25 @@ const inboxOff: readonly Edit[] = [
   },
 ];
 
+/** Recommendation knows orders that it has counted, too: for its replay, and whatever the inbox says. */
+const countedOrdersOff: readonly Edit[] = [
+  {
+    module: "services/recommendation/store.ts",
+    find: "for (const { orderId } of rows) counted.add(orderId);",
+    replace: "for (const { orderId } of rows.slice(0, 0)) counted.add(orderId);",
+  },
+  {
+    module: "services/recommendation/store.ts",
+    find: '"recommendation.addOrders",\n    `INSERT INTO',
+    replace: '"recommendation.addOrders",\n    `INSERT IGNORE INTO',
+  },
+];
+
 export const mutations: readonly Mutation[] = [
   {
     name: "inbox-off",
     what: "an event that is delivered again has its effect again",
-    edits: { recommendation: inboxOff },
+    edits: { recommendation: [...inboxOff, ...countedOrdersOff] },
     caughtBy: ["replay changes nothing", "pairs are those of confirmed orders"],
   },
   {

@@ -8,7 +8,7 @@ const CALLS: Readonly<Partial<Record<ServiceName, readonly ServiceName[]>>> = {
   edge: ["user", "catalog", "inventory", "cart", "order", "recommendation", "analytics"],
   order: ["catalog", "inventory", "payment"],
   cart: ["catalog"],
-  recommendation: ["analytics"],
+  recommendation: ["analytics", "order"],
 };
 const REDIS_USERS: readonly ServiceName[] = ["user", "catalog", "cart", "analytics"];
 

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order.proto.
  */
 export const file_shop_order_v1_order: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjEKEkNhbmNlbE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyImUKEFNoaXBPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiMgoTRGVsaXZlck9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjsKFERlbGl2ZXJPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciKiAQoYTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0EjQKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlQgq6SAeCAQQYBRgHEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEEhQKDG5ld2VzdF9maXJzdBgEIAEoCCJaChlMaXN0T3JkZXJzSW5TdGF0ZVJlc3BvbnNlEiQKBm9yZGVycxgBIAMoCzIULnNob3Aub3JkZXIudjEuT3JkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KEUxpc3RPcmRlcnNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEIloKEkxpc3RPcmRlcnNSZXNwb25zZRIrCgZvcmRlcnMYASADKAsyGy5zaG9wLm9yZGVyLnYxLk9yZGVyU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiFwoVUmVidWlsZEhpc3RvcnlSZXF1ZXN0IjkKFlJlYnVpbGRIaXN0b3J5UmVzcG9uc2USDgoGb3JkZXJzGAEgASgEEg8KB3JlbW92ZWQYAiABKAQisQEKDE9yZGVyU3VtbWFyeRIQCghvcmRlcl9pZBgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leRISCgppdGVtX2NvdW50GAQgASgFEi0KCXBsYWNlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQIKBU9yZGVyEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKAoFc3RhdGUYAyABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSJwoFbGluZXMYBCADKAsyGC5zaG9wLm9yZGVyLnYxLk9yZGVyTGluZRIiCgV0b3RhbBgFIAEoCzITLnNob3AudHlwZS52MS5Nb25leRIVCg1jYW5jZWxfcmVhc29uGAYgASgJEhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAcgASgJEi8KB2hpc3RvcnkYCCADKAsyHi5zaG9wLm9yZGVyLnYxLk9yZGVyVHJhbnNpdGlvbhIPCgd2ZXJzaW9uGAkgASgEEhcKD3RyYWNraW5nX251bWJlchgKIAEoCSJhCglPcmRlckxpbmUSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcXVhbnRpdHkYAyABKAUSJwoKdW5pdF9wcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leSJrCg9PcmRlclRyYW5zaXRpb24SKAoFc3RhdGUYASABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSLgoKZW50ZXJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAq/QEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9TVEFURV9QTEFDRUQQARIYChRPUkRFUl9TVEFURV9SRVNFUlZFRBACEiAKHE9SREVSX1NUQVRFX0FXQUlUSU5HX1BBWU1FTlQQAxIZChVPUkRFUl9TVEFURV9DT05GSVJNRUQQBBIUChBPUkRFUl9TVEFURV9QQUlEEAUSGQoVT1JERVJfU1RBVEVfQ0FOQ0VMTEVEEAYSFwoTT1JERVJfU1RBVEVfU0hJUFBFRBAHEhkKFU9SREVSX1NUQVRFX0RFTElWRVJFRBAIMvoHCgxPcmRlclNlcnZpY2USjgEKClBsYWNlT3JkZXISIC5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVzcG9uc2UiO5ACArLhGDQKAggFEhEIAhIFEIDh6xcaBhCAyrXuARoIY3VzdG9tZXIoAjIPaWRlbXBvdGVuY3lfa2V5EmYKCEdldE9yZGVyEh4uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlcXVlc3QaHy5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SWAoKV2F0Y2hPcmRlchIgLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXNwb25zZSIDkAIBMAESaQoLQ2FuY2VsT3JkZXISIS5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBoiLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXNwb25zZSITkAICsuEYDBoIY3VzdG9tZXIoARJkCglTaGlwT3JkZXISHy5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlcXVlc3QaIC5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlc3BvbnNlIhSQAgKy4RgNGgl3YXJlaG91c2UoARJtCgxEZWxpdmVyT3JkZXISIi5zaG9wLm9yZGVyLnYxLkRlbGl2ZXJPcmRlclJlcXVlc3QaIy5zaG9wLm9yZGVyLnYxLkRlbGl2ZXJPcmRlclJlc3BvbnNlIhSQAgKy4RgNGgl3YXJlaG91c2UoARJ6ChFMaXN0T3JkZXJzSW5TdGF0ZRInLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0Giguc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzSW5TdGF0ZVJlc3BvbnNlIhKQAgGy4RgLGgl3YXJlaG91c2USZAoKTGlzdE9yZGVycxIgLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1JlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXISawoOUmVidWlsZEhpc3RvcnkSJC5zaG9wLm9yZGVyLnYxLlJlYnVpbGRIaXN0b3J5UmVxdWVzdBolLnNob3Aub3JkZXIudjEuUmVidWlsZEhpc3RvcnlSZXNwb25zZSIMkAICsuEYBQoDCKwCGgiy4RgECgIIAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
+  fileDesc("ChlzaG9wL29yZGVyL3YxL29yZGVyLnByb3RvEg1zaG9wLm9yZGVyLnYxIpkBChFQbGFjZU9yZGVyUmVxdWVzdBIiCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCbpIBnIEEAgYZBI6CgVsaW5lcxgCIAMoCzIfLnNob3Aub3JkZXIudjEuT3JkZXJMaW5lUmVxdWVzdEIKukgHkgEECAEQZBIkCg5wYXltZW50X21ldGhvZBgDIAEoCUIMgAEBukgGcgQQARhkIlwKEE9yZGVyTGluZVJlcXVlc3QSKgoDc2t1GAEgASgJQh26SBpyGDIWXltBLVphLXowLTkuXy1dezEsNjR9JBIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIkEKD0dldE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI3ChBHZXRPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciJDChFXYXRjaE9yZGVyUmVxdWVzdBIuCghvcmRlcl9pZBgBIAEoCUIcukgZchcyFV5bQS1aYS16MC05Xy1dezEsNjR9JCI5ChJXYXRjaE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIjEKEkNhbmNlbE9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyImUKEFNoaXBPcmRlclJlcXVlc3QSGwoIb3JkZXJfaWQYASABKAlCCbpIBnIEEAEYQBI0Cg90cmFja2luZ19udW1iZXIYAiABKAlCG7pIGHIWMhReW0EtWmEtejAtOS1dezEsNDB9JCI4ChFTaGlwT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiMgoTRGVsaXZlck9yZGVyUmVxdWVzdBIbCghvcmRlcl9pZBgBIAEoCUIJukgGcgQQARhAIjsKFERlbGl2ZXJPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlciKiAQoYTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0EjQKBXN0YXRlGAEgASgOMhkuc2hvcC5vcmRlci52MS5PcmRlclN0YXRlQgq6SAeCAQQYBRgHEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEEhQKDG5ld2VzdF9maXJzdBgEIAEoCCJaChlMaXN0T3JkZXJzSW5TdGF0ZVJlc3BvbnNlEiQKBm9yZGVycxgBIAMoCzIULnNob3Aub3JkZXIudjEuT3JkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KEUxpc3RPcmRlcnNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEIloKEkxpc3RPcmRlcnNSZXNwb25zZRIrCgZvcmRlcnMYASADKAsyGy5zaG9wLm9yZGVyLnYxLk9yZGVyU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOgoaTGlzdENvbmZpcm1lZE9yZGVyc1JlcXVlc3QSHAoKcGFnZV90b2tlbhgBIAEoCUIIukgFcgMYgAQiZQobTGlzdENvbmZpcm1lZE9yZGVyc1Jlc3BvbnNlEi0KBm9yZGVycxgBIAMoCzIdLnNob3Aub3JkZXIudjEuQ29uZmlybWVkT3JkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjAKDkNvbmZpcm1lZE9yZGVyEhAKCG9yZGVyX2lkGAEgASgJEgwKBHNrdXMYAiADKAkiFwoVUmVidWlsZEhpc3RvcnlSZXF1ZXN0IjkKFlJlYnVpbGRIaXN0b3J5UmVzcG9uc2USDgoGb3JkZXJzGAEgASgEEg8KB3JlbW92ZWQYAiABKAQisQEKDE9yZGVyU3VtbWFyeRIQCghvcmRlcl9pZBgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0ZRIiCgV0b3RhbBgDIAEoCzITLnNob3AudHlwZS52MS5Nb25leRISCgppdGVtX2NvdW50GAQgASgFEi0KCXBsYWNlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQIKBU9yZGVyEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSKAoFc3RhdGUYAyABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSJwoFbGluZXMYBCADKAsyGC5zaG9wLm9yZGVyLnYxLk9yZGVyTGluZRIiCgV0b3RhbBgFIAEoCzITLnNob3AudHlwZS52MS5Nb25leRIVCg1jYW5jZWxfcmVhc29uGAYgASgJEhwKFHBheW1lbnRfaW5zdHJ1Y3Rpb25zGAcgASgJEi8KB2hpc3RvcnkYCCADKAsyHi5zaG9wLm9yZGVyLnYxLk9yZGVyVHJhbnNpdGlvbhIPCgd2ZXJzaW9uGAkgASgEEhcKD3RyYWNraW5nX251bWJlchgKIAEoCSJhCglPcmRlckxpbmUSCwoDc2t1GAEgASgJEgwKBG5hbWUYAiABKAkSEAoIcXVhbnRpdHkYAyABKAUSJwoKdW5pdF9wcmljZRgEIAEoCzITLnNob3AudHlwZS52MS5Nb25leSJrCg9PcmRlclRyYW5zaXRpb24SKAoFc3RhdGUYASABKA4yGS5zaG9wLm9yZGVyLnYxLk9yZGVyU3RhdGUSLgoKZW50ZXJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAq/QEKCk9yZGVyU3RhdGUSGwoXT1JERVJfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9TVEFURV9QTEFDRUQQARIYChRPUkRFUl9TVEFURV9SRVNFUlZFRBACEiAKHE9SREVSX1NUQVRFX0FXQUlUSU5HX1BBWU1FTlQQAxIZChVPUkRFUl9TVEFURV9DT05GSVJNRUQQBBIUChBPUkRFUl9TVEFURV9QQUlEEAUSGQoVT1JERVJfU1RBVEVfQ0FOQ0VMTEVEEAYSFwoTT1JERVJfU1RBVEVfU0hJUFBFRBAHEhkKFU9SREVSX1NUQVRFX0RFTElWRVJFRBAIMoUJCgxPcmRlclNlcnZpY2USjgEKClBsYWNlT3JkZXISIC5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVzcG9uc2UiO5ACArLhGDQKAggFEhEIAhIFEIDh6xcaBhCAyrXuARoIY3VzdG9tZXIoAjIPaWRlbXBvdGVuY3lfa2V5EmYKCEdldE9yZGVyEh4uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlcXVlc3QaHy5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVzcG9uc2UiGZACAbLhGBISEAgDEgUQgNrECRoFEICEr18SWAoKV2F0Y2hPcmRlchIgLnNob3Aub3JkZXIudjEuV2F0Y2hPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXNwb25zZSIDkAIBMAESaQoLQ2FuY2VsT3JkZXISIS5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBoiLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXNwb25zZSITkAICsuEYDBoIY3VzdG9tZXIoARJkCglTaGlwT3JkZXISHy5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlcXVlc3QaIC5zaG9wLm9yZGVyLnYxLlNoaXBPcmRlclJlc3BvbnNlIhSQAgKy4RgNGgl3YXJlaG91c2UoARJtCgxEZWxpdmVyT3JkZXISIi5zaG9wLm9yZGVyLnYxLkRlbGl2ZXJPcmRlclJlcXVlc3QaIy5zaG9wLm9yZGVyLnYxLkRlbGl2ZXJPcmRlclJlc3BvbnNlIhSQAgKy4RgNGgl3YXJlaG91c2UoARJ6ChFMaXN0T3JkZXJzSW5TdGF0ZRInLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc0luU3RhdGVSZXF1ZXN0Giguc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzSW5TdGF0ZVJlc3BvbnNlIhKQAgGy4RgLGgl3YXJlaG91c2USZAoKTGlzdE9yZGVycxIgLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1JlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIRkAIBsuEYChoIY3VzdG9tZXISiAEKE0xpc3RDb25maXJtZWRPcmRlcnMSKS5zaG9wLm9yZGVyLnYxLkxpc3RDb25maXJtZWRPcmRlcnNSZXF1ZXN0Giouc2hvcC5vcmRlci52MS5MaXN0Q29uZmlybWVkT3JkZXJzUmVzcG9uc2UiGpACAbLhGBMSEQgDEgUQgOHrFxoGEIDKte4BEmsKDlJlYnVpbGRIaXN0b3J5EiQuc2hvcC5vcmRlci52MS5SZWJ1aWxkSGlzdG9yeVJlcXVlc3QaJS5zaG9wLm9yZGVyLnYxLlJlYnVpbGRIaXN0b3J5UmVzcG9uc2UiDJACArLhGAUKAwisAhoIsuEYBAoCCAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_shop_type_v1_money, file_weft_v1_options]);
 
 /**
  * @generated from message shop.order.v1.PlaceOrderRequest
@@ -380,6 +380,75 @@ export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PUR
   messageDesc(file_shop_order_v1_order, 16);
 
 /**
+ * @generated from message shop.order.v1.ListConfirmedOrdersRequest
+ */
+export type ListConfirmedOrdersRequest = Message<"shop.order.v1.ListConfirmedOrdersRequest"> & {
+  /**
+   * next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 1;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListConfirmedOrdersRequest.
+ * Use `create(ListConfirmedOrdersRequestSchema)` to create a new message.
+ */
+export const ListConfirmedOrdersRequestSchema: GenMessage<ListConfirmedOrdersRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 17);
+
+/**
+ * @generated from message shop.order.v1.ListConfirmedOrdersResponse
+ */
+export type ListConfirmedOrdersResponse = Message<"shop.order.v1.ListConfirmedOrdersResponse"> & {
+  /**
+   * Those of a bounded number of stored events: a few hundred, or none.
+   *
+   * @generated from field: repeated shop.order.v1.ConfirmedOrder orders = 1;
+   */
+  orders: ConfirmedOrder[];
+
+  /**
+   * Empty on the last page, and on no other.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message shop.order.v1.ListConfirmedOrdersResponse.
+ * Use `create(ListConfirmedOrdersResponseSchema)` to create a new message.
+ */
+export const ListConfirmedOrdersResponseSchema: GenMessage<ListConfirmedOrdersResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 18);
+
+/**
+ * @generated from message shop.order.v1.ConfirmedOrder
+ */
+export type ConfirmedOrder = Message<"shop.order.v1.ConfirmedOrder"> & {
+  /**
+   * @generated from field: string order_id = 1;
+   */
+  orderId: string;
+
+  /**
+   * Of its lines, in their order.
+   *
+   * @generated from field: repeated string skus = 2;
+   */
+  skus: string[];
+};
+
+/**
+ * Describes the message shop.order.v1.ConfirmedOrder.
+ * Use `create(ConfirmedOrderSchema)` to create a new message.
+ */
+export const ConfirmedOrderSchema: GenMessage<ConfirmedOrder> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order, 19);
+
+/**
  * @generated from message shop.order.v1.RebuildHistoryRequest
  */
 export type RebuildHistoryRequest = Message<"shop.order.v1.RebuildHistoryRequest"> & {
@@ -390,7 +459,7 @@ export type RebuildHistoryRequest = Message<"shop.order.v1.RebuildHistoryRequest
  * Use `create(RebuildHistoryRequestSchema)` to create a new message.
  */
 export const RebuildHistoryRequestSchema: GenMessage<RebuildHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 17);
+  messageDesc(file_shop_order_v1_order, 20);
 
 /**
  * @generated from message shop.order.v1.RebuildHistoryResponse
@@ -416,7 +485,7 @@ export type RebuildHistoryResponse = Message<"shop.order.v1.RebuildHistoryRespon
  * Use `create(RebuildHistoryResponseSchema)` to create a new message.
  */
 export const RebuildHistoryResponseSchema: GenMessage<RebuildHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 18);
+  messageDesc(file_shop_order_v1_order, 21);
 
 /**
  * An order as the history shows it.
@@ -457,7 +526,7 @@ export type OrderSummary = Message<"shop.order.v1.OrderSummary"> & {
  * Use `create(OrderSummarySchema)` to create a new message.
  */
 export const OrderSummarySchema: GenMessage<OrderSummary> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 19);
+  messageDesc(file_shop_order_v1_order, 22);
 
 /**
  * An order as its events have made it.
@@ -533,7 +602,7 @@ export type Order = Message<"shop.order.v1.Order"> & {
  * Use `create(OrderSchema)` to create a new message.
  */
 export const OrderSchema: GenMessage<Order> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 20);
+  messageDesc(file_shop_order_v1_order, 23);
 
 /**
  * @generated from message shop.order.v1.OrderLine
@@ -569,7 +638,7 @@ export type OrderLine = Message<"shop.order.v1.OrderLine"> & {
  * Use `create(OrderLineSchema)` to create a new message.
  */
 export const OrderLineSchema: GenMessage<OrderLine> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 21);
+  messageDesc(file_shop_order_v1_order, 24);
 
 /**
  * @generated from message shop.order.v1.OrderTransition
@@ -591,7 +660,7 @@ export type OrderTransition = Message<"shop.order.v1.OrderTransition"> & {
  * Use `create(OrderTransitionSchema)` to create a new message.
  */
 export const OrderTransitionSchema: GenMessage<OrderTransition> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order, 22);
+  messageDesc(file_shop_order_v1_order, 25);
 
 /**
  * @generated from enum shop.order.v1.OrderState
@@ -764,6 +833,18 @@ export const OrderService: GenService<{
     methodKind: "unary";
     input: typeof ListOrdersRequestSchema;
     output: typeof ListOrdersResponseSchema;
+  },
+  /**
+   * Which products were in each order that was ever confirmed, whatever became of it, of all customers and without saying whose: for
+   * services that count them anew. In no order that means anything. One that is confirmed while pages are read may be missing; its
+   * OrderConfirmed tells of it.
+   *
+   * @generated from rpc shop.order.v1.OrderService.ListConfirmedOrders
+   */
+  listConfirmedOrders: {
+    methodKind: "unary";
+    input: typeof ListConfirmedOrdersRequestSchema;
+    output: typeof ListConfirmedOrdersResponseSchema;
   },
   /**
    * Makes the read model of ListOrders anew from the orders' events, while orders are placed and listed. For operators:
