@@ -31,10 +31,13 @@ class RepeatedEvents extends Error {}
  */
 export function createHandleBatch(deps: BatchDeps): HandleBatch {
   const { consumer, database, inbox, telemetry } = deps;
-  const { done, fail, letGo, inSpan, measure, readable } = createSettlement(deps);
+  const { done, fail, letGo, inSpan, startSpans, measure, readable } = createSettlement(deps);
 
-  /** Runs fn in a span that is linked with the publications of all events, a child of none. */
-  const inLinkedSpan = <T>(run: readonly Work[], fn: () => Promise<T>): Promise<T> => {
+  /**
+   * Runs fn in a span that is linked with the publications of all events, a child of none; and each event has a span in its own trace,
+   * so that an order's shows everybody who heard of it.
+   */
+  const inLinkedSpan = async (run: readonly Work[], fn: () => Promise<void>): Promise<void> => {
     const contexts = run.map(({ delivery }) => trace.getSpanContext(telemetry.extract(delivery.traceHeaders)));
     const links = contexts.flatMap((context) => (context === undefined ? [] : { context }));
     const attributes = {
@@ -42,7 +45,12 @@ export function createHandleBatch(deps: BatchDeps): HandleBatch {
       "messaging.consumer.group.name": consumer,
       "messaging.batch.message_count": run.length,
     };
-    return telemetry.span(`process ${consumer} events`, { kind: SpanKind.CONSUMER, links, attributes }, fn);
+    const spans = startSpans(run);
+    try {
+      await telemetry.span(`process ${consumer} events`, { kind: SpanKind.CONSUMER, links, attributes }, fn);
+    } finally {
+      for (const span of spans) span.end();
+    }
   };
 
   const handle = async (tx: Transaction, run: Run): Promise<void> => {

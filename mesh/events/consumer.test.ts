@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { jetstream } from "@nats-io/jetstream";
+import { type JsMsg, jetstream } from "@nats-io/jetstream";
 import { headers } from "nats";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startMariadb } from "../../tools/dev/testing/engines.ts";
@@ -82,6 +82,28 @@ test("a consumer that gathers takes in one batch what comes within its time", as
   for (const text of texts(5)) await publish([text]);
   await eventually(() => world.settled());
   expect(calls).toEqual([5]);
+});
+
+test("events handled in one call have a span each, in the traces of the calls that made them", async () => {
+  const started: string[] = [];
+  const startSpan: World["telemetry"]["startSpan"] = (name, options) => {
+    const span = world.telemetry.startSpan(name, options);
+    started.push(`${name} ${span.spanContext().traceId}`);
+    return span;
+  };
+  const telemetry = { ...world.telemetry, startSpan };
+  world.consumer({ handlers: onEvents([Happened], async () => {}), gatherMs: 1_000, telemetry });
+  const outbox = world.outbox();
+  const call = (text: string) =>
+    world.telemetry.span("a call", {}, async (span) => {
+      await world.database.transaction("test.append", (tx) =>
+        outbox.append(tx, Happened, { thingId: "thing-1", text }),
+      );
+      return span.spanContext().traceId;
+    });
+  const traceIds = [await call("one"), await call("two")];
+  await eventually(() => world.settled());
+  expect(started).toEqual(traceIds.map((traceId) => expect.stringContaining(traceId)));
 });
 
 test("onEvents() gets many events of several kinds in one call, in order; a poisonous one fails alone", async () => {
@@ -250,8 +272,10 @@ test("an event whose processes all died is a dead letter after maxDeliveries, un
   // Delivered twice, to processes of which nothing was heard again.
   const handle = await jetstream(world.admin).consumers.get(streams.events.name, "test");
   for (let delivery = 1; delivery <= 2; delivery += 1) {
-    const messages = await handle.fetch({ max_messages: 2, expires: 5_000 });
-    for await (const message of messages) message.nak();
+    const messages: JsMsg[] = [];
+    // All before any is put back: it could come again before the other has come.
+    for await (const message of await handle.fetch({ max_messages: 2, expires: 5_000 })) messages.push(message);
+    for (const message of messages) message.nak();
   }
   world.consumer({ maxDeliveries: 2 });
   await eventually(async () => (await world.deadLetters()).length === 1);

@@ -1,4 +1,4 @@
-import { SpanKind } from "@opentelemetry/api";
+import { type Context, type Span, SpanKind, TraceFlags, trace } from "@opentelemetry/api";
 import type { Clock, Random } from "../contract/clock.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -34,6 +34,8 @@ export interface Settlement {
   letGo(session: BrokerSession, delivery: Delivery, cause: unknown): Promise<void>;
   /** Runs fn in the trace of the call that made the change: a child of the event's publication. */
   inSpan<T>(work: Pick<Work, "delivery" | "event">, fn: () => Promise<T>): Promise<T>;
+  /** Begins such a span for each event whose trace is recorded; to be ended when they are handled. */
+  startSpans(works: readonly Pick<Work, "delivery" | "event">[]): Span[];
   /** Measures how long a handler takes. */
   measure<T>(delivery: Delivery, fn: () => Promise<T>): Promise<T>;
 }
@@ -62,6 +64,15 @@ export function createSettlement(options: SettlementOptions): Settlement {
     stream_sequence: message.seq,
     delivery: count,
     event_id: message.headers?.get("Nats-Msg-Id"),
+  });
+
+  const spanOf = ({ delivery, event }: Pick<Work, "delivery" | "event">) => ({
+    name: `process ${delivery.message.subject}`,
+    options: {
+      kind: SpanKind.CONSUMER,
+      parent: telemetry.extract(delivery.traceHeaders),
+      attributes: { ...attributesOf(delivery), "messaging.message.id": event.meta.eventId },
+    },
   });
 
   const done: Settlement["done"] = (delivery, outcome) => {
@@ -110,10 +121,13 @@ export function createSettlement(options: SettlementOptions): Settlement {
       }
       return work;
     },
-    inSpan({ delivery, event }, fn) {
-      const attributes = { ...attributesOf(delivery), "messaging.message.id": event.meta.eventId };
-      const parent = telemetry.extract(delivery.traceHeaders);
-      return telemetry.span(`process ${delivery.message.subject}`, { kind: SpanKind.CONSUMER, parent, attributes }, fn);
+    inSpan(work, fn) {
+      const { name, options } = spanOf(work);
+      return telemetry.span(name, options, fn);
+    },
+    startSpans(works) {
+      const recorded = works.map(spanOf).filter(({ options }) => isSampled(options.parent));
+      return recorded.map(({ name, options }) => telemetry.startSpan(name, options));
     },
     async measure(delivery, fn) {
       const startedMs = clock.monotonic();
@@ -124,4 +138,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
       }
     },
   };
+}
+
+function isSampled(context: Context): boolean {
+  return ((trace.getSpanContext(context)?.traceFlags ?? TraceFlags.NONE) & TraceFlags.SAMPLED) !== 0;
 }
