@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import mysql from "mysql2/promise";
 import type { Unit } from "./recording.ts";
 import { renewed, type Script } from "./scripts.ts";
@@ -31,6 +32,7 @@ const SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 3,
 const PREPARED_MAX = 400;
 const CONFLICTS = new Set([1213, 1205, 1020]);
 const ATTEMPTS_MAX = 6;
+const CONFLICT_BACKOFF_MS = 5;
 const ROW_NUMBERS = /^(?:\/\*.*?\*\/ )?SELECT id\b/;
 
 /** Copies the shop's schemas, tables and rows, to others of the same server, where nobody else is at work. */
@@ -131,6 +133,8 @@ async function runUnit(schema: FloorSchema, unit: Unit): Promise<number> {
     } catch (error) {
       if (unit.isTransaction) await connection.query("ROLLBACK");
       if (!CONFLICTS.has((error as { errno?: number }).errno ?? 0) || attempt >= ATTEMPTS_MAX) throw error;
+      // As the shop waits: those who run into each other at once do so again.
+      await pause(Math.random() * CONFLICT_BACKOFF_MS * 2 ** attempt);
     } finally {
       connection.release();
     }
