@@ -1,8 +1,7 @@
-import { ConnectError } from "@connectrpc/connect";
 import { deadlineExceeded } from "../context/call-context.ts";
-import { errorReason } from "../contract/errors.ts";
 import { type Bound, bounded } from "../data/bounded.ts";
 import type { Database } from "../data/queryable.ts";
+import { resolveCommit } from "../data/unknown-commit.ts";
 import type { EventHandler, EventKind, ReceivedEvent, RepeatableHandler } from "./handler.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import type { InboxStore } from "./inbox-store.ts";
@@ -19,9 +18,6 @@ export type Redrive<Handler extends EventKind> = (
 
 /** A dry run has found out what it wanted to know. */
 class RolledBack extends Error {}
-
-/** How often an event is handed over because nobody knows whether its COMMIT was done. */
-const unknownCommitsMax = 3;
 
 /** With the inbox: the effect is there once, however often the event comes. A dry run does all of it and rolls back. */
 export function createInboxRedrive(deps: {
@@ -40,16 +36,10 @@ export function createInboxRedrive(deps: {
         if (!repeated) await asHandlers(() => bounded(limit, () => handler.handle(tx, [event])));
         if (dryRun) throw new RolledBack();
       });
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        await attempt();
-        break;
-      } catch (error) {
-        if (error instanceof RolledBack) break;
-        // The inbox knows.
-        if (!isCommitUnknown(error) || attempts >= unknownCommitsMax) throw error;
-      }
-    }
+    // The inbox knows what became of a COMMIT whose reply was lost.
+    await resolveCommit(attempt).catch((error: unknown) => {
+      if (!(error instanceof RolledBack)) throw error;
+    });
     return repeated ? "repeated" : "handled";
   };
 }
@@ -74,8 +64,4 @@ async function asHandlers(fn: () => Promise<void>): Promise<void> {
 
 function limitOf(limitMs: number): Bound<void> {
   return { limitMs, onLimit: () => deadlineExceeded(limitMs), onAbandon: () => {} };
-}
-
-function isCommitUnknown(error: unknown): boolean {
-  return error instanceof ConnectError && errorReason(error) === "COMMIT_OUTCOME_UNKNOWN";
 }
