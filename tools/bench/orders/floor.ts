@@ -31,8 +31,9 @@ export interface FloorOptions {
 const SESSION = "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 3, tx_isolation = 'READ-COMMITTED'";
 const PREPARED_MAX = 400;
 const CONFLICTS = new Set([1213, 1205, 1020]);
-const ATTEMPTS_MAX = 6;
-const CONFLICT_BACKOFF_MS = 5;
+/** More than the shop needs: it has few of the batches of one consumer open at once, the floor as many as it has orders. */
+const ATTEMPTS_MAX = 30;
+const CONFLICT_BACKOFF_MS = { first: 5, max: 80 };
 /** Pieces of each product beside what the shop has. */
 const SLACK = 1_000_000;
 const ROW_NUMBERS = /^(?:\/\*.*?\*\/ )?SELECT id\b/;
@@ -145,7 +146,7 @@ async function runUnit(schema: FloorSchema, unit: Unit): Promise<number> {
       if (unit.isTransaction) await connection.query("ROLLBACK");
       if (!CONFLICTS.has((error as { errno?: number }).errno ?? 0) || attempt >= ATTEMPTS_MAX) throw error;
       // As the shop waits: those who run into each other at once do so again.
-      await pause(Math.random() * CONFLICT_BACKOFF_MS * 2 ** attempt);
+      await pause(Math.random() * Math.min(CONFLICT_BACKOFF_MS.max, CONFLICT_BACKOFF_MS.first * 2 ** attempt));
     } finally {
       connection.release();
     }
