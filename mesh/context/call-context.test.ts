@@ -74,6 +74,22 @@ describe("runAs()", () => {
     });
   });
 
+  test("keeps what is known of the chain, and says to the call itself that a call made here was repeated in vain", () => {
+    const own: CallContext = { ...call, attempt: 2, criticality: "critical" };
+    runInContext(own, () =>
+      runAs({ deadlineMs: 5 }, () =>
+        runAs({}, () => {
+          const inner = currentCall();
+          expect(inner).toMatchObject({ attempt: 2, criticality: "critical", retriesSpent: false });
+          if (inner) inner.retriesSpent = true;
+          expect(inner?.retriesSpent).toBe(true);
+        }),
+      ),
+    );
+    expect(own.retriesSpent).toBe(true);
+    expect(runAs({}, currentCall)?.attempt).toBe(1);
+  });
+
   test("outside of a call gives one without deadline that nobody cancels", () => {
     runAs({ endUser }, () => {
       expect(currentCall()).toMatchObject({ method: "", deadlineMs: Number.POSITIVE_INFINITY, peer: undefined });

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Code } from "@connectrpc/connect";
 import { type Context, ROOT_CONTEXT } from "@opentelemetry/api";
+import type { Criticality } from "../contract/criticality.ts";
 import { rpcError } from "../contract/errors.ts";
 import { CancelSource } from "./cancel-source.ts";
 
@@ -34,6 +35,18 @@ export interface CallContext {
   readonly passesKeyOn?: boolean;
   /** Set while withFallback() runs: what it does without the answer of a call made here. */
   readonly fallback?: FallbackScope | undefined;
+  /**
+   * Which attempt of a caller's, or of its callers', this is part of: 1 if left out. Above 1 the calls made here are not repeated: who
+   * repeats them is above already.
+   */
+  readonly attempt?: number | undefined;
+  /** As the chain's first method has it; undefined if nobody above has said. */
+  readonly criticality?: Criticality | undefined;
+  /**
+   * Set when a call made here has failed for good although it was repeated, or might have been had there been budget: should this one
+   * fail, its caller is told not to repeat it. So of a chain only the hop next to the failure repeats.
+   */
+  retriesSpent?: boolean;
   /** OpenTelemetry's context: the current span. */
   readonly otel: Context;
 }
@@ -115,6 +128,8 @@ class DerivedContext implements CallContext {
   readonly idempotencyKey: string | undefined;
   readonly passesKeyOn: boolean;
   readonly fallback: FallbackScope | undefined;
+  readonly attempt: number;
+  readonly criticality: Criticality | undefined;
   readonly otel: Context;
   readonly #base: CallContext | undefined;
   readonly #changes: Partial<CallContext>;
@@ -128,6 +143,8 @@ class DerivedContext implements CallContext {
     this.idempotencyKey = "idempotencyKey" in changes ? changes.idempotencyKey : base?.idempotencyKey;
     this.passesKeyOn = changes.passesKeyOn ?? base?.passesKeyOn ?? false;
     this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
+    this.attempt = changes.attempt ?? base?.attempt ?? 1;
+    this.criticality = changes.criticality ?? base?.criticality;
     this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
     this.#base = base;
     this.#changes = changes;
@@ -135,6 +152,13 @@ class DerivedContext implements CallContext {
   /** As the signal below: few ask. */
   get claimedOperator(): string | undefined {
     return this.#changes.claimedOperator ?? this.#base?.claimedOperator;
+  }
+  /** Of the call being handled, whatever part of it is replaced here. */
+  get retriesSpent(): boolean {
+    return this.#base?.retriesSpent ?? false;
+  }
+  set retriesSpent(spent: boolean) {
+    if (this.#base) this.#base.retriesSpent = spent;
   }
   /** Made when somebody asks for it, which most handlers never do. */
   get signal(): AbortSignal {
