@@ -55,7 +55,13 @@ describe("contractProblems()", () => {
   test("finds nothing wrong with sensible options", () => {
     expect(
       contractProblems(
-        contract({ timeout: second, retry, requiredScopes: ["customer", "catalog:write"], fallback: "static-list" }),
+        contract({
+          timeout: second,
+          retry,
+          hedging: true,
+          requiredScopes: ["customer", "catalog:write"],
+          fallback: "static-list",
+        }),
       ),
     ).toEqual([]);
   });
@@ -65,6 +71,12 @@ describe("contractProblems()", () => {
     ["a timeout of nothing", { timeout: {} }, Level.IDEMPOTENT, /timeout must be above 0/],
     ["a timeout of an hour", { timeout: { seconds: 3600n } }, Level.IDEMPOTENT, /at most 5 minutes/],
     ["a retry of what may not run twice", { retry }, Level.IDEMPOTENCY_UNKNOWN, /retry needs idempotency_level/],
+    [
+      "hedging of what may not run twice",
+      { hedging: true },
+      Level.IDEMPOTENCY_UNKNOWN,
+      /hedging needs idempotency_level/,
+    ],
     ["one attempt", { retry: { ...retry, maxAttempts: 1 } }, Level.IDEMPOTENT, /max_attempts must be 2 to 5/],
     ["a hundred attempts", { retry: { ...retry, maxAttempts: 100 } }, Level.IDEMPOTENT, /max_attempts must be 2 to 5/],
     ["a key's field without the source", { idempotencyKeyField: "id" }, Level.IDEMPOTENT, /needs KEY_SOURCE_FIELD/],
@@ -87,7 +99,8 @@ describe("contractProblems()", () => {
     expect(problems[0]).toMatch(reason);
   });
 
-  test("refuses a retry of a stream", () => {
+  test("refuses a retry or hedging of a stream", () => {
+    expect(contractProblems(contract({ hedging: true }, Level.IDEMPOTENT, true))[0]).toMatch(/unary methods only/);
     expect(contractProblems(contract({ retry }, Level.IDEMPOTENT, true))[0]).toMatch(/unary methods only/);
   });
 
@@ -118,6 +131,8 @@ describe("readPolicies()", () => {
     });
     expect(policies.get(EchoService.method.echo)).toMatchObject({ timeoutMs: 5_000, idempotent: false });
     expect(policies.get(EchoService.method.echo)?.retry).toBeUndefined();
+    expect(policies.get(EchoService.method.echoHedged)?.hedging).toBe(true);
+    expect(policies.get(EchoService.method.echo)?.hedging).toBe(false);
     expect(policies.get(EchoService.method.echoAgain)?.fallback).toBe("silence");
     expect(policies.get(EchoService.method.echo)?.fallback).toBeUndefined();
     expect(policies.get(EchoService.method.chat)?.timeoutMs).toBe(Number.POSITIVE_INFINITY);

@@ -35,6 +35,8 @@ export interface MethodPolicy {
   /** It may run twice: idempotency_level is NO_SIDE_EFFECTS or IDEMPOTENT. */
   readonly idempotent: boolean;
   readonly retry: RetryPolicy | undefined;
+  /** A slow call is sent to another endpoint, too. */
+  readonly hedging: boolean;
   /** Scopes that the end user's token must carry, all of them. */
   readonly requiredScopes: readonly string[];
   /** What a caller does without an answer is declared: see withFallback(). Undefined if it must fail. */
@@ -95,6 +97,7 @@ function readPolicy(method: DescMethod): MethodPolicy {
     timeoutMs: timeout ? toMs(timeout) : unary ? defaultTimeoutMs : Number.POSITIVE_INFINITY,
     idempotent: isIdempotent(method),
     retry: option?.retry && readRetry(option.retry),
+    hedging: option?.hedging ?? false,
     requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
     fallback: option?.fallback || undefined,
     idempotencyKey: option && readKeyRule(method, option),
@@ -157,16 +160,13 @@ function methodProblems(method: DescMethod): string[] {
     problems.push("fallback must be a short lower-case name such as stock or static-list");
   }
   if (option.retry) problems.push(...retryProblems(method, option.retry));
+  if (option.hedging) problems.push(...repeatProblems(method, "hedging"));
   problems.push(...keyProblems(method, option));
   return problems.map((problem) => `${where(method.parent)}.${method.name}: ${problem}`);
 }
 
 function retryProblems(method: DescMethod, retry: RetryOption): string[] {
-  const problems: string[] = [];
-  if (!isIdempotent(method)) {
-    problems.push("retry needs idempotency_level NO_SIDE_EFFECTS or IDEMPOTENT: a repeated call could act twice");
-  }
-  if (method.methodKind !== "unary") problems.push("retry is for unary methods only");
+  const problems = repeatProblems(method, "retry");
   if (retry.maxAttempts < 2 || retry.maxAttempts > retryAttemptsMax) {
     problems.push(`retry.max_attempts must be 2 to ${retryAttemptsMax}, the first attempt included`);
   }
@@ -176,6 +176,15 @@ function retryProblems(method: DescMethod, retry: RetryOption): string[] {
   if (retry.attemptTimeout && !(toMs(retry.attemptTimeout) > 0)) {
     problems.push("retry.attempt_timeout must be above 0");
   }
+  return problems;
+}
+
+function repeatProblems(method: DescMethod, option: "retry" | "hedging"): string[] {
+  const problems: string[] = [];
+  if (!isIdempotent(method)) {
+    problems.push(`${option} needs idempotency_level NO_SIDE_EFFECTS or IDEMPOTENT: a repeated call could act twice`);
+  }
+  if (method.methodKind !== "unary") problems.push(`${option} is for unary methods only`);
   return problems;
 }
 

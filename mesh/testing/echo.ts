@@ -19,6 +19,7 @@ const echo: EchoImpl = {
     return { text };
   },
   echoAgain: ({ text }) => ({ text, peer: currentCall()?.peer ?? "" }),
+  echoHedged: ({ text }) => ({ text }),
   echoForUser: () => ({ userId: requireEndUser().userId }),
   async *repeat({ text, count }) {
     for (let index = 0; index < count; index++) yield { text };

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/echo/v1/echo.proto.
  */
 export const file_weft_echo_v1_echo: GenFile = /*@__PURE__*/
-  fileDesc("Chd3ZWZ0L2VjaG8vdjEvZWNoby5wcm90bxIMd2VmdC5lY2hvLnYxIlAKC0VjaG9SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICAQBIoCgVkZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIcCgxFY2hvUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIqChBFY2hvQWdhaW5SZXF1ZXN0EhYKBHRleHQYASABKAlCCLpIBXIDGIAIIi8KEUVjaG9BZ2FpblJlc3BvbnNlEgwKBHRleHQYASABKAkSDAoEcGVlchgCIAEoCSIUChJFY2hvRm9yVXNlclJlcXVlc3QiJgoTRWNob0ZvclVzZXJSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJIkIKDVJlcGVhdFJlcXVlc3QSFQoEdGV4dBgBIAEoCUIHukgEcgIQARIaCgVjb3VudBgCIAEoBUILukgIGgYYwIQ9KAAiHgoOUmVwZWF0UmVzcG9uc2USDAoEdGV4dBgBIAEoCSIlCgtKb2luUmVxdWVzdBIWCgR0ZXh0GAEgASgJQgi6SAVyAxiACCIcCgxKb2luUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIlCgtDaGF0UmVxdWVzdBIWCgR0ZXh0GAEgASgJQgi6SAVyAxiACCIcCgxDaGF0UmVzcG9uc2USDAoEdGV4dBgBIAEoCTKwBAoLRWNob1NlcnZpY2USRQoERWNobxIZLndlZnQuZWNoby52MS5FY2hvUmVxdWVzdBoaLndlZnQuZWNoby52MS5FY2hvUmVzcG9uc2UiBrLhGAIoARKEAQoJRWNob0FnYWluEh4ud2VmdC5lY2hvLnYxLkVjaG9BZ2FpblJlcXVlc3QaHy53ZWZ0LmVjaG8udjEuRWNob0FnYWluUmVzcG9uc2UiNpACArLhGC8KAggCEhgIAxIFEICt4gQaBRCAwtcvIgYQgMaGjwEiB3NpbGVuY2UoAjIEdGV4dBJgCgtFY2hvRm9yVXNlchIgLndlZnQuZWNoby52MS5FY2hvRm9yVXNlclJlcXVlc3QaIS53ZWZ0LmVjaG8udjEuRWNob0ZvclVzZXJSZXNwb25zZSIMsuEYCBoEZWNobygDEk0KBlJlcGVhdBIbLndlZnQuZWNoby52MS5SZXBlYXRSZXF1ZXN0Ghwud2VmdC5lY2hvLnYxLlJlcGVhdFJlc3BvbnNlIgay4RgCKAMwARJNCgRKb2luEhkud2VmdC5lY2hvLnYxLkpvaW5SZXF1ZXN0Ghoud2VmdC5lY2hvLnYxLkpvaW5SZXNwb25zZSIMsuEYCCgCMgR0ZXh0KAESSQoEQ2hhdBIZLndlZnQuZWNoby52MS5DaGF0UmVxdWVzdBoaLndlZnQuZWNoby52MS5DaGF0UmVzcG9uc2UiBrLhGAIoAygBMAEaCLLhGAQKAggFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_weft_v1_options]);
+  fileDesc("Chd3ZWZ0L2VjaG8vdjEvZWNoby5wcm90bxIMd2VmdC5lY2hvLnYxIlAKC0VjaG9SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICAQBIoCgVkZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIcCgxFY2hvUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIqChBFY2hvQWdhaW5SZXF1ZXN0EhYKBHRleHQYASABKAlCCLpIBXIDGIAIIi8KEUVjaG9BZ2FpblJlc3BvbnNlEgwKBHRleHQYASABKAkSDAoEcGVlchgCIAEoCSIrChFFY2hvSGVkZ2VkUmVxdWVzdBIWCgR0ZXh0GAEgASgJQgi6SAVyAxiACCIiChJFY2hvSGVkZ2VkUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIUChJFY2hvRm9yVXNlclJlcXVlc3QiJgoTRWNob0ZvclVzZXJSZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJIkIKDVJlcGVhdFJlcXVlc3QSFQoEdGV4dBgBIAEoCUIHukgEcgIQARIaCgVjb3VudBgCIAEoBUILukgIGgYYwIQ9KAAiHgoOUmVwZWF0UmVzcG9uc2USDAoEdGV4dBgBIAEoCSIlCgtKb2luUmVxdWVzdBIWCgR0ZXh0GAEgASgJQgi6SAVyAxiACCIcCgxKb2luUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIlCgtDaGF0UmVxdWVzdBIWCgR0ZXh0GAEgASgJQgi6SAVyAxiACCIcCgxDaGF0UmVzcG9uc2USDAoEdGV4dBgBIAEoCTKQBQoLRWNob1NlcnZpY2USRQoERWNobxIZLndlZnQuZWNoby52MS5FY2hvUmVxdWVzdBoaLndlZnQuZWNoby52MS5FY2hvUmVzcG9uc2UiBrLhGAIoARKEAQoJRWNob0FnYWluEh4ud2VmdC5lY2hvLnYxLkVjaG9BZ2FpblJlcXVlc3QaHy53ZWZ0LmVjaG8udjEuRWNob0FnYWluUmVzcG9uc2UiNpACArLhGC8KAggCEhgIAxIFEICt4gQaBRCAwtcvIgYQgMaGjwEiB3NpbGVuY2UoAjIEdGV4dBJeCgpFY2hvSGVkZ2VkEh8ud2VmdC5lY2hvLnYxLkVjaG9IZWRnZWRSZXF1ZXN0GiAud2VmdC5lY2hvLnYxLkVjaG9IZWRnZWRSZXNwb25zZSINkAIBsuEYBgoCCAI4ARJgCgtFY2hvRm9yVXNlchIgLndlZnQuZWNoby52MS5FY2hvRm9yVXNlclJlcXVlc3QaIS53ZWZ0LmVjaG8udjEuRWNob0ZvclVzZXJSZXNwb25zZSIMsuEYCBoEZWNobygDEk0KBlJlcGVhdBIbLndlZnQuZWNoby52MS5SZXBlYXRSZXF1ZXN0Ghwud2VmdC5lY2hvLnYxLlJlcGVhdFJlc3BvbnNlIgay4RgCKAMwARJNCgRKb2luEhkud2VmdC5lY2hvLnYxLkpvaW5SZXF1ZXN0Ghoud2VmdC5lY2hvLnYxLkpvaW5SZXNwb25zZSIMsuEYCCgCMgR0ZXh0KAESSQoEQ2hhdBIZLndlZnQuZWNoby52MS5DaGF0UmVxdWVzdBoaLndlZnQuZWNoby52MS5DaGF0UmVzcG9uc2UiBrLhGAIoAygBMAEaCLLhGAQKAggFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_weft_v1_options]);
 
 /**
  * @generated from message weft.echo.v1.EchoRequest
@@ -99,6 +99,40 @@ export const EchoAgainResponseSchema: GenMessage<EchoAgainResponse> = /*@__PURE_
   messageDesc(file_weft_echo_v1_echo, 3);
 
 /**
+ * @generated from message weft.echo.v1.EchoHedgedRequest
+ */
+export type EchoHedgedRequest = Message<"weft.echo.v1.EchoHedgedRequest"> & {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message weft.echo.v1.EchoHedgedRequest.
+ * Use `create(EchoHedgedRequestSchema)` to create a new message.
+ */
+export const EchoHedgedRequestSchema: GenMessage<EchoHedgedRequest> = /*@__PURE__*/
+  messageDesc(file_weft_echo_v1_echo, 4);
+
+/**
+ * @generated from message weft.echo.v1.EchoHedgedResponse
+ */
+export type EchoHedgedResponse = Message<"weft.echo.v1.EchoHedgedResponse"> & {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message weft.echo.v1.EchoHedgedResponse.
+ * Use `create(EchoHedgedResponseSchema)` to create a new message.
+ */
+export const EchoHedgedResponseSchema: GenMessage<EchoHedgedResponse> = /*@__PURE__*/
+  messageDesc(file_weft_echo_v1_echo, 5);
+
+/**
  * @generated from message weft.echo.v1.EchoForUserRequest
  */
 export type EchoForUserRequest = Message<"weft.echo.v1.EchoForUserRequest"> & {
@@ -109,7 +143,7 @@ export type EchoForUserRequest = Message<"weft.echo.v1.EchoForUserRequest"> & {
  * Use `create(EchoForUserRequestSchema)` to create a new message.
  */
 export const EchoForUserRequestSchema: GenMessage<EchoForUserRequest> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 4);
+  messageDesc(file_weft_echo_v1_echo, 6);
 
 /**
  * @generated from message weft.echo.v1.EchoForUserResponse
@@ -126,7 +160,7 @@ export type EchoForUserResponse = Message<"weft.echo.v1.EchoForUserResponse"> & 
  * Use `create(EchoForUserResponseSchema)` to create a new message.
  */
 export const EchoForUserResponseSchema: GenMessage<EchoForUserResponse> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 5);
+  messageDesc(file_weft_echo_v1_echo, 7);
 
 /**
  * @generated from message weft.echo.v1.RepeatRequest
@@ -148,7 +182,7 @@ export type RepeatRequest = Message<"weft.echo.v1.RepeatRequest"> & {
  * Use `create(RepeatRequestSchema)` to create a new message.
  */
 export const RepeatRequestSchema: GenMessage<RepeatRequest> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 6);
+  messageDesc(file_weft_echo_v1_echo, 8);
 
 /**
  * @generated from message weft.echo.v1.RepeatResponse
@@ -165,7 +199,7 @@ export type RepeatResponse = Message<"weft.echo.v1.RepeatResponse"> & {
  * Use `create(RepeatResponseSchema)` to create a new message.
  */
 export const RepeatResponseSchema: GenMessage<RepeatResponse> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 7);
+  messageDesc(file_weft_echo_v1_echo, 9);
 
 /**
  * @generated from message weft.echo.v1.JoinRequest
@@ -182,7 +216,7 @@ export type JoinRequest = Message<"weft.echo.v1.JoinRequest"> & {
  * Use `create(JoinRequestSchema)` to create a new message.
  */
 export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 8);
+  messageDesc(file_weft_echo_v1_echo, 10);
 
 /**
  * @generated from message weft.echo.v1.JoinResponse
@@ -199,7 +233,7 @@ export type JoinResponse = Message<"weft.echo.v1.JoinResponse"> & {
  * Use `create(JoinResponseSchema)` to create a new message.
  */
 export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 9);
+  messageDesc(file_weft_echo_v1_echo, 11);
 
 /**
  * @generated from message weft.echo.v1.ChatRequest
@@ -216,7 +250,7 @@ export type ChatRequest = Message<"weft.echo.v1.ChatRequest"> & {
  * Use `create(ChatRequestSchema)` to create a new message.
  */
 export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 10);
+  messageDesc(file_weft_echo_v1_echo, 12);
 
 /**
  * @generated from message weft.echo.v1.ChatResponse
@@ -233,7 +267,7 @@ export type ChatResponse = Message<"weft.echo.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_weft_echo_v1_echo, 11);
+  messageDesc(file_weft_echo_v1_echo, 13);
 
 /**
  * Says back what it is told, one method of each kind. The mesh is tested and measured with it.
@@ -260,6 +294,16 @@ export const EchoService: GenService<{
     methodKind: "unary";
     input: typeof EchoAgainRequestSchema;
     output: typeof EchoAgainResponseSchema;
+  },
+  /**
+   * May run twice, and at once on two endpoints where one is slow.
+   *
+   * @generated from rpc weft.echo.v1.EchoService.EchoHedged
+   */
+  echoHedged: {
+    methodKind: "unary";
+    input: typeof EchoHedgedRequestSchema;
+    output: typeof EchoHedgedResponseSchema;
   },
   /**
    * Needs an end user with the scope "echo".
