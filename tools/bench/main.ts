@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { SEED_PRODUCTS } from "../dev/seed-data.ts";
 import { type BenchPlan, runBench } from "./bench.ts";
+import { profileCalls } from "./calls/profile-calls.ts";
 import { benchOrders } from "./orders/main.ts";
 import { runReads } from "./reads.ts";
 import { formatReads, readsHeadline, summarizeReads } from "./reads-report.ts";
@@ -11,11 +12,10 @@ import { formatRows, headline, summarize } from "./report.ts";
 const loadAverageMax = 1;
 const resultsDirectory = new URL("results/", import.meta.url);
 
-const { QUICK, PROFILE, ONLY, BEFORE } = process.env;
+const { QUICK, PROFILE, ONLY, BEFORE, PEERS } = process.env;
 const quick = QUICK !== undefined && QUICK !== "" && QUICK !== "0";
 const plan: BenchPlan = {
   ...(quick ? { rounds: 5, sliceMs: 250, warmUpMs: 1_500 } : { rounds: 9, sliceMs: 500, warmUpMs: 3_500 }),
-  profileDirectory: PROFILE,
 };
 const [loadAverage = 0] = loadavg();
 const machine = { node: process.version, cpus: cpus().length, loadAverage };
@@ -25,7 +25,8 @@ const unfit =
     : undefined;
 
 if (ONLY && ONLY !== "calls" && ONLY !== "orders") throw new Error(`ONLY=${ONLY} is neither "calls" nor "orders"`);
-if (ONLY !== "orders") await benchCalls();
+if (ONLY !== "orders")
+  await (PROFILE ? profileCalls(PROFILE, PEERS ? PEERS.split(",") : ["weft", "grpc-js"]) : benchCalls());
 if (ONLY !== "calls") await benchOrders({ quick, profileDirectory: PROFILE, before: BEFORE, unfit, machine });
 
 async function benchCalls(): Promise<void> {
@@ -46,7 +47,6 @@ async function benchCalls(): Promise<void> {
     `medians of ${plan.rounds} rounds (lowest to highest) in ${seconds} s; ratios are the first line's by the second's`,
   );
   if (unfit !== undefined) return console.log(`results not written: ${unfit}`);
-  if (PROFILE) return console.log(`results not written: profiling slows the calls; the profiles are in ${PROFILE}`);
   const figures = { headline: { ...headline(rows), ...readsHeadline(reads) }, rows, reads };
   const results = { measuredAt: new Date().toISOString(), quick, seconds, machine, ...figures };
   await mkdir(resultsDirectory, { recursive: true });

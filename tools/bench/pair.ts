@@ -11,6 +11,8 @@ export interface Pair {
 export interface Slice extends LoadResult {
   /** CPU time of server and client together: says more than throughput where others use the machine too. */
   readonly cpuUsPerCall: number;
+  readonly clientCpuUsPerCall: number;
+  readonly serverCpuUsPerCall: number;
 }
 
 export interface PairOptions {
@@ -36,14 +38,18 @@ export async function startPair(resources: AsyncDisposableStack, options: PairOp
 
 /** Has a client make load for a while. */
 export async function measureSlice({ server, client }: Pair, workload: Workload): Promise<Slice> {
-  const cpuMs = async (): Promise<number> => {
-    const answers = await Promise.all([server, client].map((peer) => peer.ask({ kind: "cpu" })));
-    return answers.reduce((sum, answer) => sum + ("cpuMs" in answer ? answer.cpuMs : Number.NaN), 0);
-  };
-  const before = await cpuMs();
+  const before = await cpuMsOf(server);
   const answer = await client.ask({ kind: "load", ...workload });
+  const after = await cpuMsOf(server);
   if (!("calls" in answer)) throw new Error("a client measured nothing");
-  return { ...answer, cpuUsPerCall: (((await cpuMs()) - before) * 1000) / answer.calls };
+  const clientCpuUsPerCall = (answer.cpuMs * 1000) / answer.calls;
+  const serverCpuUsPerCall = ((after - before) * 1000) / answer.calls;
+  return { ...answer, clientCpuUsPerCall, serverCpuUsPerCall, cpuUsPerCall: clientCpuUsPerCall + serverCpuUsPerCall };
+}
+
+async function cpuMsOf(peer: PeerProcess): Promise<number> {
+  const answer = await peer.ask({ kind: "cpu" });
+  return "cpuMs" in answer ? answer.cpuMs : Number.NaN;
 }
 
 /** Each peer once, in an order that turns, so that none is always first. */

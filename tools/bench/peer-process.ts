@@ -16,9 +16,17 @@ export interface Workload extends LoadOptions {
   readonly workload: string;
 }
 
-/** "cpu" asks how much CPU time the process has used since it started. */
-export type Question = { readonly kind: "start" | "cpu" } | ({ readonly kind: "load" } & Workload);
-export type Answer = { readonly port: number } | { readonly cpuMs: number } | LoadResult | { readonly failure: string };
+/** "cpu" asks how much CPU time the process has used since it started; "profile" begins a CPU profile, "profiled" writes it. */
+export type Question =
+  | { readonly kind: "start" | "cpu" | "profile" }
+  | { readonly kind: "profiled"; readonly file: string }
+  | ({ readonly kind: "load" } & Workload);
+export type Answer =
+  | { readonly port: number }
+  | { readonly cpuMs: number }
+  | { readonly done: true }
+  | LoadResult
+  | { readonly failure: string };
 
 export interface PeerOptions {
   readonly env: Readonly<Record<string, string>>;

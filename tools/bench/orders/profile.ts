@@ -1,26 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatTable } from "../../cli/output.ts";
-
-/** What V8 writes with --cpu-prof. */
-interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-    readonly children?: readonly number[];
-  }[];
-  /** Microseconds of the system's monotonic clock. */
-  readonly startTime: number;
-  readonly samples: readonly number[];
-  /** Microseconds since the sample before. */
-  readonly timeDeltas: readonly number[];
-}
+import { type CpuProfile, partOf, type SelfTimes, selfTimes } from "../cpu-profile.ts";
 
 /** Where a process spent its time, the greatest part first. */
 export interface ProcessProfile {
   readonly process: string;
   readonly busyMs: number;
-  readonly parts: readonly (readonly [part: string, ms: number])[];
+  readonly parts: SelfTimes;
 }
 
 /** Reads the profiles in a folder, from a moment of the system's monotonic clock on. */
@@ -36,36 +23,13 @@ export async function readProfiles(directory: string, fromUs: number): Promise<P
 
 /** Adds up self time: of a package, of a folder of the mesh, of a service, of Node, of the collector of garbage. */
 export function summarizeProfile(profile: CpuProfile, fromUs: number): ProcessProfile {
-  const { nodes, samples, timeDeltas } = profile;
-  const parts = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame.functionName, callFrame.url)]));
-  const sums = new Map<string, number>();
-  let atUs = profile.startTime;
-  for (const [index, id] of samples.entries()) {
-    const durationUs = timeDeltas[index] ?? 0;
-    atUs += durationUs;
-    if (atUs < fromUs) continue;
-    const part = parts.get(id) ?? "?";
-    sums.set(part, (sums.get(part) ?? 0) + durationUs / 1000);
-  }
-  sums.delete("idle");
-  const main = nodes.find(({ callFrame: { url } }) => /\/services\/[a-z]+\/main\.ts$/.test(url));
+  const parts = selfTimes(profile, partOf, fromUs);
+  const main = profile.nodes.find(({ callFrame: { url } }) => /\/services\/[a-z]+\/main\.ts$/.test(url));
   return {
     process: /\/services\/([a-z]+)\//.exec(main?.callFrame.url ?? "")?.[1] ?? "?",
-    busyMs: [...sums.values()].reduce((sum, ms) => sum + ms, 0),
-    parts: [...sums].sort(([, a], [, b]) => b - a),
+    busyMs: parts.reduce((sum, [, ms]) => sum + ms, 0),
+    parts,
   };
-}
-
-function partOf(functionName: string, url: string): string {
-  if (functionName === "(idle)") return "idle";
-  if (functionName === "(garbage collector)") return "garbage collection";
-  // What V8 cannot see into: system calls, TLS, the parser.
-  if (url === "") return "native code";
-  if (url.startsWith("node:")) return "node";
-  const [, dependency] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
-  if (dependency !== undefined) return dependency;
-  const [, own] = /\/((?:mesh|services|gen)\/[^/]+)\/[^/]/.exec(url) ?? [];
-  return own ?? "other";
 }
 
 /** CPU of each process for an order, and its greatest parts. */

@@ -1,5 +1,6 @@
 import { runLoad } from "../load.ts";
 import type { Answer, Question } from "../peer-process.ts";
+import { createProfiler } from "./profiler.ts";
 
 /** Answers the bench as a server: where it listens. */
 export function answerAsServer(start: () => Promise<number>): void {
@@ -16,10 +17,24 @@ export function answerAsClient(calls: Readonly<Record<string, () => Promise<unkn
 }
 
 function answer(reply: (question: Question) => Promise<Answer>): void {
+  const profiler = createProfiler();
+  const replyToAll = async (question: Question): Promise<Answer> => {
+    switch (question.kind) {
+      case "cpu":
+        return cpuTime();
+      case "profile":
+        await profiler.start();
+        return { done: true };
+      case "profiled":
+        await profiler.stop(question.file);
+        return { done: true };
+      default:
+        return await reply(question);
+    }
+  };
   const send = (message: Answer): void => void process.send?.(message);
   process.on("message", (question: Question) => {
-    const answered = question.kind === "cpu" ? Promise.resolve(cpuTime()) : reply(question);
-    answered.then(send, (error: unknown) => send({ failure: String(error) }));
+    replyToAll(question).then(send, (error: unknown) => send({ failure: String(error) }));
   });
   // Also how it ends when the bench itself is killed.
   process.on("disconnect", () => process.exit());
