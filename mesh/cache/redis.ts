@@ -4,9 +4,9 @@ import { Redis } from "ioredis";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import { isTraced } from "../data/statement.ts";
-import { createTransitionLog } from "../events/transition-log.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 
 export interface RedisOptions {
   /** redis://user:password@host:port/0, or rediss:// for TLS. */

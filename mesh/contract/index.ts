@@ -1,4 +1,5 @@
 export { type Clock, type Random, systemClock } from "./clock.ts";
+export type { Discovery, Instance, OnInstances, Registry, Resolver } from "./discovery.ts";
 export { errorReason, meaningOf, type RpcErrorInfo, retryDelayMs, rpcError, toDuration } from "./errors.ts";
 export type { EventOperations, ReplayProgress } from "./event-operations.ts";
 export { idempotencyKeyReused, requestHash } from "./idempotency-key.ts";

@@ -1,6 +1,7 @@
 import { AckPolicy, type ConsumerInfo, DeliverPolicy } from "@nats-io/jetstream";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import { type Delivery, sortDelivery } from "./delivery.ts";
 import { bySubject, type RepeatableHandler } from "./handler.ts";
@@ -8,7 +9,6 @@ import { startPull } from "./pull.ts";
 import { startSessionLoop } from "./session-loop.ts";
 import { nanoseconds } from "./streams.ts";
 import { commonSubject } from "./subjects.ts";
-import { createTransitionLog } from "./transition-log.ts";
 
 export interface BroadcastOptions {
   readonly broker: Broker;

@@ -4,9 +4,9 @@ import { connect, headers, type NatsConnection } from "nats";
 import type { Random } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import { defaultDeadLetterStream, defaultEventStream, type EventStream, ensureStreams } from "./streams.ts";
-import { createTransitionLog } from "./transition-log.ts";
 
 export interface BrokerOptions {
   /** nats://host:port */

@@ -2,12 +2,12 @@ import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { newUlid } from "../data/id.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 import { createAlarm } from "./alarm.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import { encodeEvent } from "./envelope.ts";
 import { createPublishEvent, type PublishedEvent } from "./publish.ts";
-import { createTransitionLog } from "./transition-log.ts";
 
 export interface DirectPublisherOptions {
   readonly broker: Broker;

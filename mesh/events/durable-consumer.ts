@@ -1,6 +1,7 @@
 import { AckPolicy, type Consumer, DeliverPolicy } from "@nats-io/jetstream";
 import type { Random } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { HandleBatch } from "./batch.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
@@ -9,7 +10,6 @@ import { startPull } from "./pull.ts";
 import { failureBackoff, startSessionLoop } from "./session-loop.ts";
 import { nanoseconds } from "./streams.ts";
 import { commonSubject } from "./subjects.ts";
-import { createTransitionLog } from "./transition-log.ts";
 
 export interface DurableConsumerOptions {
   /** Names the consumer. */

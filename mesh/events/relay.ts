@@ -1,11 +1,11 @@
 import type { Clock, Random } from "../contract/clock.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { createTransitionLog } from "../telemetry/transition-log.ts";
 import { createAlarm } from "./alarm.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { createPurge } from "./purge.ts";
-import { createTransitionLog } from "./transition-log.ts";
 
 export interface RelayOptions {
   readonly store: OutboxStore;

@@ -1,7 +1,7 @@
 import type { Random } from "../contract/clock.ts";
+import type { TransitionLog } from "../telemetry/transition-log.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
 import type { Broker, BrokerSession } from "./broker.ts";
-import type { TransitionLog } from "./transition-log.ts";
 
 export interface SessionLoopOptions {
   readonly broker: Broker;

@@ -1,4 +1,4 @@
-import type { Logger } from "../telemetry/logger.ts";
+import type { Logger } from "./logger.ts";
 
 /** Says once that something has begun to fail and once that it works again, however often it is tried in between. */
 export interface TransitionLog {
