@@ -7,6 +7,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import {
+  Criticality,
   EventPolicySchema,
   event,
   file_weft_v1_options,
@@ -91,6 +92,7 @@ describe("contractProblems()", () => {
     ["a shrinking backoff", { retry: { ...retry, maxBackoff: { nanos: 1 } } }, Level.IDEMPOTENT, /max_backoff/],
     ["an attempt of no time", { retry: { ...retry, attemptTimeout: {} } }, Level.IDEMPOTENT, /attempt_timeout/],
     ["a fallback that is no name", { fallback: "Do without" }, Level.IDEMPOTENT, /fallback must be/],
+    ["a criticality that there is not", { criticality: 9 as Criticality }, Level.IDEMPOTENT, /criticality must be/],
     ["a scope with a blank", { requiredScopes: ["a b"] }, Level.IDEMPOTENT, /required_scopes/],
   ])("names file, method and reason of %s", (_name, policy, level, reason) => {
     const problems = contractProblems(contract(policy, level));
@@ -137,6 +139,17 @@ describe("readPolicies()", () => {
     expect(policies.get(EchoService.method.echo)?.fallback).toBeUndefined();
     expect(policies.get(EchoService.method.chat)?.timeoutMs).toBe(Number.POSITIVE_INFINITY);
     expect(policies.get(EchoService.method.echoForUser)?.requiredScopes).toEqual(["echo"]);
+  });
+
+  test.each([
+    [Criticality.CRITICAL, "critical"],
+    [Criticality.DEFAULT, "default"],
+    [Criticality.SHEDDABLE, "sheddable"],
+    [Criticality.UNSPECIFIED, "default"],
+  ])("reads criticality %j as %s", (criticality, read) => {
+    const service = contract({ criticality }).services[0];
+    if (service === undefined) throw new Error("no service");
+    expect([...readPolicies(service).values()].map((policy) => policy.criticality)).toEqual([read]);
   });
 
   test("throws all problems of a service at once", () => {

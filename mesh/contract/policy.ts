@@ -11,12 +11,14 @@ import {
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import {
+  Criticality as CriticalityOption,
   KeySource,
   type MethodPolicySchema,
   method as methodOption,
   type RetryPolicy as RetryOption,
   service as serviceOption,
 } from "../gen/weft/v1/options_pb.ts";
+import type { Criticality } from "./criticality.ts";
 import { eventProblems } from "./event-policy.ts";
 
 /** Deadline of a unary method whose contract names none: vendored services such as health and reflection. */
@@ -43,6 +45,8 @@ export interface MethodPolicy {
   readonly fallback: string | undefined;
   /** Where a call carries its idempotency key; undefined if the contract does not say. */
   readonly idempotencyKey: KeyRule | undefined;
+  /** Of a call that is the first of its chain; the others are as critical as the first. */
+  readonly criticality: Criticality;
 }
 
 /** Where an idempotency key is: in the metadata, in a field of the request, or nowhere. */
@@ -101,8 +105,16 @@ function readPolicy(method: DescMethod): MethodPolicy {
     requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
     fallback: option?.fallback || undefined,
     idempotencyKey: option && readKeyRule(method, option),
+    criticality: (option && criticalityOf.get(option.criticality)) ?? "default",
   });
 }
+
+const criticalityOf: ReadonlyMap<CriticalityOption, Criticality> = new Map([
+  [CriticalityOption.UNSPECIFIED, "default"],
+  [CriticalityOption.CRITICAL, "critical"],
+  [CriticalityOption.DEFAULT, "default"],
+  [CriticalityOption.SHEDDABLE, "sheddable"],
+]);
 
 function readKeyRule(method: DescMethod, option: MethodOption): KeyRule | undefined {
   switch (option.idempotencyKey) {
@@ -158,6 +170,9 @@ function methodProblems(method: DescMethod): string[] {
   }
   if (option.fallback !== "" && !/^[a-z][a-z0-9-]{0,39}$/.test(option.fallback)) {
     problems.push("fallback must be a short lower-case name such as stock or static-list");
+  }
+  if (!criticalityOf.has(option.criticality)) {
+    problems.push("criticality must be CRITICALITY_CRITICAL, CRITICALITY_DEFAULT or CRITICALITY_SHEDDABLE");
   }
   if (option.retry) problems.push(...retryProblems(method, option.retry));
   if (option.hedging) problems.push(...repeatProblems(method, "hedging"));

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weft/v1/options.proto.
  */
 export const file_weft_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL29wdGlvbnMucHJvdG8SB3dlZnQudjEiQwoNU2VydmljZVBvbGljeRIyCg9kZWZhdWx0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i5wEKDE1ldGhvZFBvbGljeRIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBXJldHJ5GAIgASgLMhQud2VmdC52MS5SZXRyeVBvbGljeRIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSEAoIZmFsbGJhY2sYBCABKAkSKwoPaWRlbXBvdGVuY3lfa2V5GAUgASgOMhIud2VmdC52MS5LZXlTb3VyY2USHQoVaWRlbXBvdGVuY3lfa2V5X2ZpZWxkGAYgASgJEg8KB2hlZGdpbmcYByABKAgiuwEKC1JldHJ5UG9saWN5EhQKDG1heF9hdHRlbXB0cxgBIAEoDRIyCg9pbml0aWFsX2JhY2tvZmYYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLbWF4X2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPYXR0ZW1wdF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIisKC0V2ZW50UG9saWN5Eg8KB3N1YmplY3QYASABKAkSCwoDa2V5GAIgASgJKmsKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFwoTS0VZX1NPVVJDRV9NRVRBREFUQRABEhQKEEtFWV9TT1VSQ0VfRklFTEQQAhITCg9LRVlfU09VUkNFX05PTkUQAzpTCgdzZXJ2aWNlEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGJaMAyABKAsyFi53ZWZ0LnYxLlNlcnZpY2VQb2xpY3lSB3NlcnZpY2U6TwoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYlowDIAEoCzIVLndlZnQudjEuTWV0aG9kUG9saWN5UgZtZXRob2Q6TQoFZXZlbnQSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYlowDIAEoCzIULndlZnQudjEuRXZlbnRQb2xpY3lSBWV2ZW50YgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("ChV3ZWZ0L3YxL29wdGlvbnMucHJvdG8SB3dlZnQudjEiQwoNU2VydmljZVBvbGljeRIyCg9kZWZhdWx0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ikgIKDE1ldGhvZFBvbGljeRIqCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiMKBXJldHJ5GAIgASgLMhQud2VmdC52MS5SZXRyeVBvbGljeRIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSEAoIZmFsbGJhY2sYBCABKAkSKwoPaWRlbXBvdGVuY3lfa2V5GAUgASgOMhIud2VmdC52MS5LZXlTb3VyY2USHQoVaWRlbXBvdGVuY3lfa2V5X2ZpZWxkGAYgASgJEg8KB2hlZGdpbmcYByABKAgSKQoLY3JpdGljYWxpdHkYCCABKA4yFC53ZWZ0LnYxLkNyaXRpY2FsaXR5IrsBCgtSZXRyeVBvbGljeRIUCgxtYXhfYXR0ZW1wdHMYASABKA0SMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIrCgtFdmVudFBvbGljeRIPCgdzdWJqZWN0GAEgASgJEgsKA2tleRgCIAEoCSp4CgtDcml0aWNhbGl0eRIbChdDUklUSUNBTElUWV9VTlNQRUNJRklFRBAAEhgKFENSSVRJQ0FMSVRZX0NSSVRJQ0FMEAESFwoTQ1JJVElDQUxJVFlfREVGQVVMVBACEhkKFUNSSVRJQ0FMSVRZX1NIRUREQUJMRRADKmsKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFwoTS0VZX1NPVVJDRV9NRVRBREFUQRABEhQKEEtFWV9TT1VSQ0VfRklFTEQQAhITCg9LRVlfU09VUkNFX05PTkUQAzpTCgdzZXJ2aWNlEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGJaMAyABKAsyFi53ZWZ0LnYxLlNlcnZpY2VQb2xpY3lSB3NlcnZpY2U6TwoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYlowDIAEoCzIVLndlZnQudjEuTWV0aG9kUG9saWN5UgZtZXRob2Q6TQoFZXZlbnQSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYlowDIAEoCzIULndlZnQudjEuRXZlbnRQb2xpY3lSBWV2ZW50YgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Defaults for every method of a service.
@@ -98,6 +98,14 @@ export type MethodPolicy = Message<"weft.v1.MethodPolicy"> & {
    * @generated from field: bool hedging = 7;
    */
   hedging: boolean;
+
+  /**
+   * Which calls a server with too much to do turns away first. Says it of the first call of a chain: the calls that are
+   * made to answer it are as critical as it is, whatever their own methods say.
+   *
+   * @generated from field: weft.v1.Criticality criticality = 8;
+   */
+  criticality: Criticality;
 };
 
 /**
@@ -178,6 +186,54 @@ export const EventPolicySchema: GenMessage<EventPolicy> = /*@__PURE__*/
   messageDesc(file_weft_v1_options, 3);
 
 /**
+ * How much it matters that a call is answered while there is more to do than can be done.
+ *
+ * @generated from enum weft.v1.Criticality
+ */
+export const Criticality = {
+  /**
+   * CRITICALITY_DEFAULT.
+   *
+   * @generated from enum value: CRITICALITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Turned away last: money changes hands, or an operator looks at what is wrong.
+   *
+   * @generated from enum value: CRITICALITY_CRITICAL = 1;
+   */
+  CRITICAL: 1,
+
+  /**
+   * What people wait for.
+   *
+   * @generated from enum value: CRITICALITY_DEFAULT = 2;
+   */
+  DEFAULT: 2,
+
+  /**
+   * Turned away first: what is not missed, or is asked for again later.
+   *
+   * @generated from enum value: CRITICALITY_SHEDDABLE = 3;
+   */
+  SHEDDABLE: 3,
+} as const;
+
+/**
+ * How much it matters that a call is answered while there is more to do than can be done.
+ *
+ * @generated from enum weft.v1.Criticality
+ */
+export type Criticality = (typeof Criticality)[keyof typeof Criticality] | UnknownEnum;
+
+/**
+ * Describes the enum weft.v1.Criticality.
+ */
+export const CriticalitySchema: GenEnum<Criticality> = /*@__PURE__*/
+  enumDesc(file_weft_v1_options, 0);
+
+/**
  * Where an idempotency key is.
  *
  * @generated from enum weft.v1.KeySource
@@ -222,7 +278,7 @@ export type KeySource = (typeof KeySource)[keyof typeof KeySource] | UnknownEnum
  * Describes the enum weft.v1.KeySource.
  */
 export const KeySourceSchema: GenEnum<KeySource> = /*@__PURE__*/
-  enumDesc(file_weft_v1_options, 0);
+  enumDesc(file_weft_v1_options, 1);
 
 /**
  * Defaults for every method of the service.
