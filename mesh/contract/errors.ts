@@ -1,6 +1,14 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 
+/**
+ * The reason, of the domain "weft", of a call that was surely not run: it may be made elsewhere, whatever it does. On every way calls take.
+ */
+export const notRunReason = "NOT_RUN";
+
+/** The reason, of the domain "weft", of a call that was lost on its way: it may be made again only if it is idempotent. */
+export const mayHaveRunReason = "MAY_HAVE_RUN";
+
 /** What a caller's program can act on, sent as google.rpc details beside code and message. */
 export interface RpcErrorInfo {
   /** UPPER_SNAKE_CASE, stable: programs switch on it. Sent as google.rpc.ErrorInfo. */

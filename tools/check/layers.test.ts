@@ -115,6 +115,11 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
   },
   { file: "mesh/resilience/retry.ts", forbidden: ["../client/mesh.ts", "ioredis"], allowed: ["cockatiel"] },
   {
+    file: "mesh/tunnel/client-tunnel.ts",
+    forbidden: ["../client/mesh.ts", "../server/serve.ts", "../data/id.ts", "ioredis"],
+    allowed: ["../contract/errors.ts", "../gen/weft/tunnel/v1/tunnel_pb.ts", "@grpc/grpc-js"],
+  },
+  {
     file: "mesh/security/credentials.ts",
     forbidden: ["../client/mesh.ts", "nats"],
     allowed: ["../telemetry/logger.ts"],
@@ -143,7 +148,12 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
       "../../gen/shop/order/v1/order_pb.ts",
       "../../tools/dev/certificates.ts",
     ],
-    allowed: ["../server/in-process-network.ts", "../resilience/retry.ts", "../gen/weft/echo/v1/echo_pb.ts"],
+    allowed: [
+      "../server/in-process-network.ts",
+      "../tunnel/limits.ts",
+      "../resilience/retry.ts",
+      "../gen/weft/echo/v1/echo_pb.ts",
+    ],
   },
   {
     file: "mesh/server/serve.ts",
