@@ -1,9 +1,11 @@
 import { getEventListeners } from "node:events";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { rpcError } from "../contract/errors.ts";
+import { pushbackTrailer } from "../contract/pushback.ts";
 import { isRetryable, retryAfter } from "./retry.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -15,12 +17,22 @@ const policy = {
   attemptTimeoutMs: Number.POSITIVE_INFINITY,
 };
 const away = (info = {}) => rpcError(Code.Unavailable, "away", info);
+function pushedBack(code: Code, value: string): ConnectError {
+  const error = rpcError(code, "");
+  error.metadata.set(pushbackTrailer, value);
+  return error;
+}
 
 /** Runs a retry whose attempts all fail; the delays that it waited, and its last error. */
-async function waits(random: () => number, deadlineMs = Number.POSITIVE_INFINITY, error = away()) {
+async function waits(
+  random: () => number,
+  deadlineMs = Number.POSITIVE_INFINITY,
+  error = away(),
+  budget: RetryBudget | undefined = undefined,
+) {
   const delays: number[] = [];
   const onRetry = (_attempt: number, delayMs: number) => void delays.push(delayMs);
-  const outcome = retryAfter(error, { policy, deadlineMs, random, onRetry }, () => Promise.reject(error)).catch(
+  const outcome = retryAfter(error, { policy, deadlineMs, random, onRetry, budget }, () => Promise.reject(error)).catch(
     (thrown: unknown) => thrown,
   );
   await vi.runAllTimersAsync();
@@ -43,6 +55,22 @@ test("retryAfter() stops at the deadline", async () => {
 test("retryAfter() waits at least as long as the server asks", async () => {
   const { delays } = await waits(() => 0, Number.POSITIVE_INFINITY, away({ retryDelayMs: 700 }));
   expect(delays).toEqual([700, 700, 700]);
+});
+
+test("retryAfter() waits at least as long as gRPC's push-back says, which comes before any other word", async () => {
+  const error = away({ retryDelayMs: 700 });
+  error.metadata.set(pushbackTrailer, "50");
+  expect((await waits(() => 0, Number.POSITIVE_INFINITY, error)).delays).toEqual([50, 50, 50]);
+});
+
+test("retryAfter() makes no attempt that the budget does not pay for, and asks it for none that would not be made", async () => {
+  let asked = 0;
+  const budget = { earn: () => undefined, balance: 0, spend: () => ++asked <= 2 };
+  expect((await waits(() => 0, Number.POSITIVE_INFINITY, away(), budget)).delays).toHaveLength(2);
+  expect(asked).toBe(3);
+  await waits(() => 0.9, Date.now() + 1, away(), budget);
+  await waits(() => 0, Number.POSITIVE_INFINITY, rpcError(Code.NotFound, "no"), budget);
+  expect(asked).toBe(3);
 });
 
 test("retryAfter() ends at once when its caller leaves during a wait, and makes no further attempt", async () => {
@@ -103,6 +131,10 @@ test.each([
   [rpcError(Code.ResourceExhausted, "", { retryDelayMs: 5 }), true],
   [rpcError(Code.ResourceExhausted, ""), false],
   [rpcError(Code.Unavailable, "", { reason: "BREAKER_OPEN" }), false],
+  [pushedBack(Code.Unavailable, "-1"), false],
+  [pushedBack(Code.ResourceExhausted, "-1"), false],
+  [pushedBack(Code.ResourceExhausted, "20"), true],
+  [pushedBack(Code.Internal, "20"), false],
   [rpcError(Code.Internal, ""), false],
   [rpcError(Code.Aborted, ""), false],
   [rpcError(Code.Canceled, ""), false],

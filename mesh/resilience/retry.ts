@@ -3,13 +3,17 @@ import { DelegateBackoff, handleWhen, retry } from "cockatiel";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { cancellation, errorReason, meaningOf, retryDelayMs } from "../contract/errors.ts";
 import type { RetryPolicy } from "../contract/policy.ts";
+import { pushbackMs } from "../contract/pushback.ts";
 import { breakerOpenReason } from "./breaker.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 
 export interface RetryOptions {
   readonly policy: RetryPolicy;
   /** Of the whole call, milliseconds since the epoch. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Each attempt after the first is paid from it; without one they are free. */
+  readonly budget?: RetryBudget | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
   /** Told before each wait. */
@@ -37,7 +41,8 @@ export async function retryAfter<T>(
     failures += 1;
     if (failures >= policy.maxAttempts || !isRetryable(error)) return false;
     delayMs = delayBefore(failures + 1, error, policy, random);
-    return clock.now() + delayMs < deadlineMs;
+    if (clock.now() + delayMs >= deadlineMs) return false;
+    return options.budget?.spend() ?? true;
   };
   const loop = retry(handleWhen(mayRetry), {
     maxAttempts: policy.maxAttempts - 1,
@@ -67,12 +72,18 @@ function orAborted<T>(outcome: Promise<T>, signal: AbortSignal | undefined): Pro
 
 /**
  * Whether another attempt may help. A loaded server is asked again only if it said when; behind an open breaker nobody
- * is asked.
+ * is asked; and whoever says that it is not to be tried again, a hop that has done so in vain, is believed.
  */
 export function isRetryable(error: unknown): boolean {
   if (!(error instanceof ConnectError) || !meaningOf(error.code).retryable) return false;
   if (errorReason(error) === breakerOpenReason) return false;
-  return error.code !== Code.ResourceExhausted || retryDelayMs(error) !== undefined;
+  const asked = askedDelayMs(error);
+  return asked === undefined ? error.code !== Code.ResourceExhausted : asked !== Number.POSITIVE_INFINITY;
+}
+
+/** The wait that the server asks for, as gRPC's clients do or as google.rpc.RetryInfo; Infinity: not at all. */
+function askedDelayMs(error: ConnectError): number | undefined {
+  return pushbackMs(error) ?? retryDelayMs(error);
 }
 
 /**
@@ -81,6 +92,6 @@ export function isRetryable(error: unknown): boolean {
  */
 function delayBefore(attempt: number, error: unknown, policy: RetryPolicy, random: Random): number {
   const bound = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (attempt - 2));
-  const asked = error instanceof ConnectError ? (retryDelayMs(error) ?? 0) : 0;
+  const asked = error instanceof ConnectError ? (askedDelayMs(error) ?? 0) : 0;
   return asked + random() * bound;
 }
