@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createContextKey, ROOT_CONTEXT } from "@opentelemetry/api";
+import { createContextKey, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { inContext } from "./ambient-iterable.ts";
 import {
@@ -12,6 +12,8 @@ import {
   runDetached,
   runInContext,
 } from "./call-context.ts";
+import { CancelSource } from "./cancel-source.ts";
+import { newTraceIds, traceIdOf } from "./trace-ids.ts";
 
 const endUser = { userId: "usr_1", scopes: ["customer"] };
 const otel = ROOT_CONTEXT.setValue(createContextKey("test"), 1);
@@ -63,6 +65,25 @@ describe("runAs()", () => {
     runInContext(call, () =>
       runAs({ deadlineMs: 5 }, () => expect(currentCall()).toMatchObject({ ...call, deadlineMs: 5 })),
     );
+  });
+
+  test("of a trace that nobody records, the ids stay until a span takes their place", () => {
+    const ids = newTraceIds(() => 0.3, 0);
+    runAs({ trace: ids }, () => {
+      runAs({ deadlineMs: 5 }, () => expect(currentCall()?.trace).toBe(ids));
+      expect(trace.getSpanContext(currentOtelContext())?.traceId).toBe(traceIdOf(ids));
+      runAs({ otel }, () => expect([currentCall()?.trace, currentOtelContext()]).toEqual([undefined, otel]));
+    });
+  });
+
+  test("another signal leaves the caller's cancellation behind", () => {
+    const cancel = new CancelSource();
+    runAs({ cancel }, () => {
+      expect(currentSignal()).toBe(cancel.signal);
+      runAs({ signal: abort.signal }, () =>
+        expect([currentSignal(), currentCall()?.cancel]).toEqual([abort.signal, undefined]),
+      );
+    });
   });
 
   test("can take peer and end user away, which leaving them out does not", () => {

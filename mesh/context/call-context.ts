@@ -4,6 +4,7 @@ import { type Context, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { Criticality } from "../contract/criticality.ts";
 import { rpcError } from "../contract/errors.ts";
 import { CancelSource } from "./cancel-source.ts";
+import { otelContextOf, type TraceIds } from "./trace-ids.ts";
 
 /** The person on whose behalf a call is made, as the edge has verified. */
 export interface EndUser {
@@ -49,6 +50,10 @@ export interface CallContext {
   retriesSpent?: boolean;
   /** OpenTelemetry's context: the current span. */
   readonly otel: Context;
+  /** The place in a trace that nobody records: `otel` says the same, but is made only when somebody asks for it. */
+  readonly trace?: TraceIds | undefined;
+  /** What `signal` is made of, for whoever can do without one: a call made here, say. */
+  readonly cancel?: CancelSource | undefined;
 }
 
 /** A declared fallback around calls; the calls that are made in it report to it. */
@@ -104,7 +109,7 @@ export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
 export async function runDetached<T>(options: { readonly timeoutMs: number }, fn: () => Promise<T>): Promise<T> {
   const source = new CancelSource();
   const callOff = source.cancelAfter(options.timeoutMs, () => deadlineExceeded(options.timeoutMs));
-  const changes = { deadlineMs: Date.now() + options.timeoutMs, signal: source.signal, idempotencyKey: undefined };
+  const changes = { deadlineMs: Date.now() + options.timeoutMs, cancel: source, idempotencyKey: undefined };
   try {
     return await runAs(changes, fn);
   } finally {
@@ -130,7 +135,7 @@ class DerivedContext implements CallContext {
   readonly fallback: FallbackScope | undefined;
   readonly attempt: number;
   readonly criticality: Criticality | undefined;
-  readonly otel: Context;
+  readonly trace: TraceIds | undefined;
   readonly #base: CallContext | undefined;
   readonly #changes: Partial<CallContext>;
 
@@ -145,11 +150,19 @@ class DerivedContext implements CallContext {
     this.fallback = "fallback" in changes ? changes.fallback : base?.fallback;
     this.attempt = changes.attempt ?? base?.attempt ?? 1;
     this.criticality = changes.criticality ?? base?.criticality;
-    this.otel = changes.otel ?? base?.otel ?? ROOT_CONTEXT;
+    this.trace = changes.otel ? changes.trace : (changes.trace ?? base?.trace);
     this.#base = base;
     this.#changes = changes;
   }
-  /** As the signal below: few ask. */
+  /** Here and below: few ask. */
+  get otel(): Context {
+    const { otel, trace } = this.#changes;
+    return otel ?? (trace && otelContextOf(trace)) ?? this.#base?.otel ?? ROOT_CONTEXT;
+  }
+  get cancel(): CancelSource | undefined {
+    const { cancel, signal } = this.#changes;
+    return cancel ?? (signal ? undefined : this.#base?.cancel);
+  }
   get claimedOperator(): string | undefined {
     return this.#changes.claimedOperator ?? this.#base?.claimedOperator;
   }
@@ -162,7 +175,8 @@ class DerivedContext implements CallContext {
   }
   /** Made when somebody asks for it, which most handlers never do. */
   get signal(): AbortSignal {
-    return this.#changes.signal ?? this.#base?.signal ?? neverAborted;
+    const { cancel, signal } = this.#changes;
+    return signal ?? cancel?.signal ?? this.#base?.signal ?? neverAborted;
   }
 }
 

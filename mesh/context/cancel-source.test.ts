@@ -25,6 +25,20 @@ test("whoever asks after the cancel is told at once", () => {
   expect(source.signal.reason).toBe(reason);
 });
 
+test("whoever has left is not told, the others are, be they functions or objects", () => {
+  const source = new CancelSource();
+  const told: string[] = [];
+  const [a, b, c] = ["a", "b", "c"].map((name) => ({ cancelled: () => void told.push(name) }));
+  if (!a || !b || !c) throw new Error("three");
+  for (const listener of [a, b, c]) source.onCancel(listener);
+  source.onCancel(() => told.push("function"));
+  source.offCancel(b);
+  source.offCancel(b);
+  source.cancel(reason);
+  source.offCancel(a);
+  expect(told.sort()).toEqual(["a", "c", "function"]);
+});
+
 test("cancelAfter() cancels when the time is over, and not if it is called off", () => {
   const [kept, calledOff] = [new CancelSource(), new CancelSource()];
   kept.cancelAfter(100, () => reason);

@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import { Code } from "@connectrpc/connect";
-import { TraceFlags, trace } from "@opentelemetry/api";
+import { isSpanContextValid, TraceFlags, trace } from "@opentelemetry/api";
 import { expect, test } from "vitest";
 import { currentOtelContext } from "../context/call-context.ts";
+import { isSampled } from "../context/trace-ids.ts";
 import { rpcError } from "../contract/errors.ts";
 import { listen } from "../contract/listen.ts";
 import { createTelemetry } from "./telemetry.ts";
@@ -98,4 +99,18 @@ test("in a trace that is not recorded a span is its caller's: no context of its 
       expect(telemetry.inject().traceparent).toContain("a".repeat(32));
     });
   });
+});
+
+test("of traces that begin here the configured part is recorded, and the others go on under ids of their own", async () => {
+  const chances = [0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.05];
+  const random = () => chances.shift() ?? 0.5;
+  await using telemetry = createTelemetry({ service: "order", sampleRatio: 0.1, random });
+  const ids = telemetry.unrecordedTrace();
+  expect(ids && isSampled(ids)).toBe(false);
+  expect(telemetry.unrecordedTrace()).toBeUndefined();
+  const span = telemetry.startSpan("order.place", { decided: true });
+  expect(span.isRecording()).toBe(true);
+  span.end();
+  const undecided = telemetry.startSpan("order.place");
+  expect([undecided.isRecording(), isSpanContextValid(undecided.spanContext())]).toEqual([false, true]);
 });

@@ -18,16 +18,13 @@ import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from "@opentelemetry/sdk-trace";
+import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider } from "@opentelemetry/sdk-trace";
 import { currentOtelContext, runAs } from "../context/call-context.ts";
-import { type Clock, systemClock } from "../contract/clock.ts";
+import { newTraceIds, spanContextOf, type TraceIds } from "../context/trace-ids.ts";
+import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { listen } from "../contract/listen.ts";
 import type { Address } from "../contract/settings.ts";
+import { type CallDurations, createCallMetrics } from "./call-durations.ts";
 import { createLogger, type Logger, type LogLevel } from "./logger.ts";
 import { measureProcess } from "./process-metrics.ts";
 
@@ -46,6 +43,7 @@ export interface TelemetryOptions {
   /** Where log lines go; standard output by default. */
   readonly write?: ((line: string) => void) | undefined;
   readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
 
 export interface SpanOptions {
@@ -54,6 +52,8 @@ export interface SpanOptions {
   /** The context to be a child of; the ambient one by default. */
   readonly parent?: Context;
   readonly links?: Link[];
+  /** unrecordedTrace() has decided that this one, the first of a trace, is recorded. */
+  readonly decided?: boolean;
 }
 
 /** One service's logs, metrics and traces. Nothing global: several services can share a process. */
@@ -61,6 +61,13 @@ export interface Telemetry extends AsyncDisposable {
   readonly service: string;
   readonly logger: Logger;
   readonly meter: Meter;
+  /**
+   * Durations of the calls of one method; the same ones for the same name and attributes. To be asked for once, not on the path of a
+   * call.
+   */
+  callDurations(name: string, description: string, attributes: Attributes): CallDurations;
+  /** Begins a trace: its ids if nobody records it, so that no span is needed; undefined if its first span is to be started. */
+  unrecordedTrace(): TraceIds | undefined;
   /** Starts a span that the caller ends. */
   startSpan(name: string, options?: SpanOptions): Span;
   /** Runs fn with a new span ambient, ends the span with it and records its error. */
@@ -79,26 +86,37 @@ export interface Telemetry extends AsyncDisposable {
 
 /** Creates a service's telemetry. Disposing of it sends what is still queued. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { service, clock = systemClock } = options;
+  const { service, clock = systemClock, random = Math.random, sampleRatio = 1 } = options;
   const resource = resourceFromAttributes({ "service.name": service, "process.pid": process.pid });
   const tracers = new TracerProvider({
     resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio ?? 1) }),
+    // Of a trace that begins here, unrecordedTrace() decides.
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: options.otlpUrl === undefined ? [] : [exportTo(options.otlpUrl)],
   });
-  const prometheus = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
+  const calls = createCallMetrics(resource, clock);
+  const prometheus = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    metricProducers: [calls],
+  });
   const meters = new MeterProvider({ resource, readers: [prometheus] });
   const tracer = tracers.getTracer("@weft/mesh");
   const meter = meters.getMeter("@weft/mesh");
   const processMetrics = measureProcess(meter);
   const propagator = new W3CTraceContextPropagator();
 
+  const unrecordedTrace = (): TraceIds | undefined => (random() < sampleRatio ? undefined : newTraceIds(random, 0));
   const startSpan = (name: string, span: SpanOptions = {}): Span => {
     const { kind = SpanKind.INTERNAL, attributes, links } = span;
     const parent = span.parent ?? currentOtelContext();
     const caller = trace.getSpan(parent);
     // Of a trace that is not recorded, nobody sees the spans: the caller's serves as ours.
     if (caller && isUnsampled(caller)) return caller;
+    if (!span.decided && !(caller && isSpanContextValid(caller.spanContext()))) {
+      const ids = unrecordedTrace();
+      if (ids) return trace.wrapSpanContext(spanContextOf(ids));
+    }
     return tracer.startSpan(name, { kind, ...(attributes && { attributes }), ...(links && { links }) }, parent);
   };
 
@@ -111,6 +129,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       level: options.logLevel ?? "info",
       write: options.write ?? ((line) => process.stdout.write(line)),
     }),
+    callDurations: calls.durations,
+    unrecordedTrace,
     startSpan,
     async span(name, spanOptions, fn) {
       const ambient = currentOtelContext();

@@ -1,0 +1,117 @@
+import {
+  type Context,
+  createTraceState,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  type SpanContext,
+  trace,
+} from "@opentelemetry/api";
+import type { Random } from "../contract/clock.ts";
+
+/** Flag of a trace that is recorded (W3C Trace Context, trace-flags). */
+export const sampledFlag = 1;
+
+/**
+ * A place in a trace: the ids of the trace and of the span that what happens here belongs to, as signed numbers of 32 bits, the first
+ * most significant. Most traces are not recorded, and their ids only travel on: as text they would cost more than the call.
+ */
+export class TraceIds {
+  readonly trace0: number;
+  readonly trace1: number;
+  readonly trace2: number;
+  readonly trace3: number;
+  readonly span0: number;
+  readonly span1: number;
+  readonly flags: number;
+  /** W3C tracestate, as it came. */
+  readonly state: string | undefined;
+
+  constructor(
+    trace0: number,
+    trace1: number,
+    trace2: number,
+    trace3: number,
+    span0: number,
+    span1: number,
+    flags: number,
+    state?: string,
+  ) {
+    this.trace0 = trace0;
+    this.trace1 = trace1;
+    this.trace2 = trace2;
+    this.trace3 = trace3;
+    this.span0 = span0;
+    this.span1 = span1;
+    this.flags = flags;
+    this.state = state;
+  }
+}
+
+export function isSampled(ids: TraceIds): boolean {
+  return (ids.flags & sampledFlag) !== 0;
+}
+
+/** The ids of a new trace. */
+export function newTraceIds(random: Random, flags: number): TraceIds {
+  const next = (): number => random32(random);
+  // Ids of nothing but zeros are none.
+  return new TraceIds(next(), next(), next(), next() || 1, next(), next() || 1, flags);
+}
+
+function random32(random: Random): number {
+  return (random() * 0x1_0000_0000) | 0;
+}
+
+const traceparentForm = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+
+/** The ids that W3C headers carry; undefined if they carry none that are valid. */
+export function parseTraceparent(traceparent: string | null | undefined, state?: string | null): TraceIds | undefined {
+  if (!traceparent || !traceparentForm.test(traceparent)) return undefined;
+  // Version 00 ends with the flags.
+  if (traceparent.length > 55 && traceparent.startsWith("00")) return undefined;
+  const number = (at: number): number => Number.parseInt(traceparent.slice(at, at + 8), 16) | 0;
+  const [trace0, trace1, trace2, trace3] = [number(3), number(11), number(19), number(27)];
+  const [span0, span1] = [number(36), number(44)];
+  if ((trace0 | trace1 | trace2 | trace3) === 0 || (span0 | span1) === 0) return undefined;
+  const flags = Number.parseInt(traceparent.slice(53, 55), 16);
+  return new TraceIds(trace0, trace1, trace2, trace3, span0, span1, flags, state || undefined);
+}
+
+/** W3C's traceparent header. */
+export function formatTraceparent(ids: TraceIds): string {
+  const flags = (ids.flags & 0xff).toString(16).padStart(2, "0");
+  return `00-${traceIdOf(ids)}-${spanIdOf(ids)}-${flags}`;
+}
+
+/** The trace's id as logs and other systems know it. */
+export function traceIdOf({ trace0, trace1, trace2, trace3 }: TraceIds): string {
+  return hex(trace0) + hex(trace1) + hex(trace2) + hex(trace3);
+}
+
+function spanIdOf({ span0, span1 }: TraceIds): string {
+  return hex(span0) + hex(span1);
+}
+
+function hex(number: number): string {
+  return (number >>> 0).toString(16).padStart(8, "0");
+}
+
+/** OpenTelemetry's form of ids that came from elsewhere, or that nobody records. */
+export function spanContextOf(ids: TraceIds): SpanContext {
+  const { flags, state } = ids;
+  const own = { traceId: traceIdOf(ids), spanId: spanIdOf(ids), traceFlags: flags & sampledFlag, isRemote: true };
+  return state === undefined ? own : { ...own, traceState: createTraceState(state) };
+}
+
+/** OpenTelemetry's context with the ids as its current span. */
+export function otelContextOf(ids: TraceIds): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, spanContextOf(ids));
+}
+
+/** The ids of a context's current span; undefined if it has none. */
+export function traceIdsOf(context: Context): TraceIds | undefined {
+  const span = trace.getSpanContext(context);
+  if (span === undefined || !isSpanContextValid(span)) return undefined;
+  const flags = span.traceFlags.toString(16).padStart(2, "0");
+  return parseTraceparent(`00-${span.traceId}-${span.spanId}-${flags}`, span.traceState?.serialize());
+}
