@@ -145,7 +145,7 @@ describe("readPolicies()", () => {
     [Criticality.CRITICAL, "critical"],
     [Criticality.DEFAULT, "default"],
     [Criticality.SHEDDABLE, "sheddable"],
-    [Criticality.UNSPECIFIED, "default"],
+    [Criticality.UNSPECIFIED, undefined],
   ])("reads criticality %j as %s", (criticality, read) => {
     const service = contract({ criticality }).services[0];
     if (service === undefined) throw new Error("no service");

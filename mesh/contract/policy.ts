@@ -45,8 +45,8 @@ export interface MethodPolicy {
   readonly fallback: string | undefined;
   /** Where a call carries its idempotency key; undefined if the contract does not say. */
   readonly idempotencyKey: KeyRule | undefined;
-  /** Of a call that is the first of its chain; the others are as critical as the first. */
-  readonly criticality: Criticality;
+  /** Of a call that is the first of its chain, and of those made to answer it. Undefined if the contract does not say: "default". */
+  readonly criticality: Criticality | undefined;
 }
 
 /** Where an idempotency key is: in the metadata, in a field of the request, or nowhere. */
@@ -105,12 +105,12 @@ function readPolicy(method: DescMethod): MethodPolicy {
     requiredScopes: Object.freeze([...(option?.requiredScopes ?? [])]),
     fallback: option?.fallback || undefined,
     idempotencyKey: option && readKeyRule(method, option),
-    criticality: (option && criticalityOf.get(option.criticality)) ?? "default",
+    criticality: option && criticalityOf.get(option.criticality),
   });
 }
 
-const criticalityOf: ReadonlyMap<CriticalityOption, Criticality> = new Map([
-  [CriticalityOption.UNSPECIFIED, "default"],
+const criticalityOf: ReadonlyMap<CriticalityOption, Criticality | undefined> = new Map([
+  [CriticalityOption.UNSPECIFIED, undefined],
   [CriticalityOption.CRITICAL, "critical"],
   [CriticalityOption.DEFAULT, "default"],
   [CriticalityOption.SHEDDABLE, "sheddable"],

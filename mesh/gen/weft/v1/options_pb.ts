@@ -100,8 +100,8 @@ export type MethodPolicy = Message<"weft.v1.MethodPolicy"> & {
   hedging: boolean;
 
   /**
-   * Which calls a server with too much to do turns away first. Says it of the first call of a chain: the calls that are
-   * made to answer it are as critical as it is, whatever their own methods say.
+   * Which calls a server with too much to do turns away first. Where the first method of a chain says it, the calls that are
+   * made to answer it are as critical, whatever their own methods say.
    *
    * @generated from field: weft.v1.Criticality criticality = 8;
    */
@@ -192,7 +192,7 @@ export const EventPolicySchema: GenMessage<EventPolicy> = /*@__PURE__*/
  */
 export const Criticality = {
   /**
-   * CRITICALITY_DEFAULT.
+   * As CRITICALITY_DEFAULT, but the calls that are made to answer it are as critical as their own methods say.
    *
    * @generated from enum value: CRITICALITY_UNSPECIFIED = 0;
    */
