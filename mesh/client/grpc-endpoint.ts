@@ -18,6 +18,7 @@ import { type Clock, systemClock } from "../contract/clock.ts";
 import { cancellation, rpcError } from "../contract/errors.ts";
 import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
+import { pushbackTrailer } from "../contract/pushback.ts";
 import { type Attempt, type Endpoint, notValid, type UnaryAnswer } from "./endpoint.ts";
 import { createConnections } from "./grpc-connections.ts";
 
@@ -242,6 +243,8 @@ function toConnectError(error: unknown, attempt: Attempt): ConnectError {
   const details = error.metadata.get(statusDetailsKey)[0];
   const status = decodeStatus(codeOf(error.code), error.details, details instanceof Buffer ? details : undefined);
   status.cause = error;
+  const pushback = error.metadata.get(pushbackTrailer)[0];
+  if (pushback !== undefined) status.metadata.set(pushbackTrailer, pushback.toString());
   return status;
 }
 

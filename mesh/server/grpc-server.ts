@@ -13,6 +13,7 @@ import {
   type ServerUnaryCall,
   type ServiceDefinition,
 } from "@grpc/grpc-js";
+import { baggageHeader } from "../context/baggage.ts";
 import { deadlineExceeded } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { endUserHeader, parseEndUser } from "../context/end-user-header.ts";
@@ -182,7 +183,7 @@ async function* readInputs(route: Route, call: ServerDuplexStream<Buffer, Buffer
 function incomingCall(route: Route, call: AnyCall, { peerOf }: GrpcServerOptions): IncomingCall {
   const deadline = call.getDeadline();
   const peer = peerOf?.(call);
-  const header = (name: string): string | null => call.metadata.get(name)[0]?.toString() ?? null;
+  const header = (name: string): string | null => headerOf(call.metadata, name);
   let headers: Headers | undefined;
   return {
     method: route.method,
@@ -200,6 +201,12 @@ function incomingCall(route: Route, call: AnyCall, { peerOf }: GrpcServerOptions
     endUser: peer === undefined ? undefined : parseEndUser(header(endUserHeader)),
     cancel: new CancelSource(),
   };
+}
+
+/** The first value where a name comes twice; of a list the whole, since each hop may have added to it. */
+function headerOf(metadata: Metadata, name: string): string | null {
+  const values = metadata.get(name);
+  return name === baggageHeader && values.length > 1 ? values.join(",") : (values[0]?.toString() ?? null);
 }
 
 /** Cancels a call whose caller leaves; returns how to stop, since grpc-js tells the same of a call that has ended well. */
@@ -239,7 +246,7 @@ function metadataOf(headers: Headers | undefined): Metadata | undefined {
 
 function toServiceError(error: unknown): Error & { code: number; details: string; metadata: Metadata } {
   const visible = error instanceof ConnectError ? error : rpcError(Code.Internal, "internal error");
-  const metadata = new Metadata();
+  const metadata = toMetadata(visible.metadata);
   const details = encodeStatusDetails(visible);
   if (details) metadata.set(statusDetailsKey, Buffer.from(details));
   const message = statusMessage(visible);

@@ -10,14 +10,17 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { inContext } from "../context/ambient-iterable.ts";
+import { baggageHeader, firstOfChain, parseBaggage } from "../context/baggage.ts";
 import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext } from "../context/call-context.ts";
 import type { CancelSource } from "../context/cancel-source.ts";
 import { cancellable, cancelled } from "../context/cancellable.ts";
 import { operatorHeader, parseOperator } from "../context/operator-header.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import type { Criticality } from "../contract/criticality.ts";
 import { meaningOf, rpcError } from "../contract/errors.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import type { MethodPolicy } from "../contract/policy.ts";
+import { forbidRetry } from "../contract/pushback.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import { authorizeEndUser } from "./authorize.ts";
@@ -37,7 +40,7 @@ export interface IncomingCall {
   readonly deadlineMs: number;
   /** The way in cancels the call at its caller's deadline by itself. */
   readonly endsAtDeadline?: boolean;
-  /** From outside the mesh: the trace that the caller names is linked to, not gone on with. */
+  /** From outside the mesh: the trace that the caller names is linked to, not gone on with; what it says of its chain is nothing to us. */
   readonly fromOutside?: boolean;
   /** SPIFFE id of the caller, as its certificate proves. */
   readonly peer: string | undefined;
@@ -114,6 +117,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     const otel = withSpan(parent, span);
     call.onTrace?.(span.spanContext().traceId);
     const remove = probe ? undefined : inHand.add({ streaming: policy.kind !== "unary", deadlineMs, cancel });
+    let context: CallContext | undefined;
     let closed = false;
     let visible: ConnectError | undefined;
     return {
@@ -125,7 +129,8 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         authorizeEndUser(policy, endUser);
         if (cancel.reason) throw cancel.reason;
         if (deadlineMs <= clock.now()) throw deadlineExceeded();
-        return new HandlerCallContext(call, endUser, deadlineMs, otel, keyInMetadata(call));
+        context = new HandlerCallContext(call, endUser, deadlineMs, otel, keyInMetadata(call));
+        return context;
       },
       close(thrown) {
         if (closed) return visible;
@@ -133,6 +138,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
         callOffDeadline?.();
         remove?.();
         visible = thrown === undefined ? undefined : visibleError(thrown, call);
+        if (visible && context?.retriesSpent && meaningOf(visible.code).retryable) forbidRetry(visible);
         const status = statusName(visible?.code ?? 0);
         const seconds = (clock.monotonic() - startedAt) / 1000;
         duration.record(seconds, {
@@ -203,7 +209,10 @@ class HandlerCallContext implements CallContext {
   readonly clientAddress: string | undefined;
   readonly idempotencyKey: string | undefined;
   readonly passesKeyOn: boolean;
+  readonly attempt: number;
+  readonly criticality: Criticality | undefined;
   readonly otel: Context;
+  retriesSpent = false;
   readonly #call: IncomingCall;
 
   constructor(
@@ -220,6 +229,9 @@ class HandlerCallContext implements CallContext {
     this.clientAddress = call.clientAddress;
     this.idempotencyKey = idempotencyKey;
     this.passesKeyOn = call.fromOutside ?? false;
+    const chain = call.fromOutside ? firstOfChain : parseBaggage(call.header(baggageHeader));
+    this.attempt = chain.attempt;
+    this.criticality = chain.criticality;
     this.otel = otel;
     this.#call = call;
   }

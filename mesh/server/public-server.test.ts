@@ -73,6 +73,12 @@ test("answers JSON, with the id under which logs and traces know the call", asyn
   expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{32}$/);
 });
 
+test("what a caller outside says of its chain of calls is nothing to us", async () => {
+  await start({ echo: () => ({ text: `${currentCall()?.attempt} ${currentCall()?.criticality}` }) });
+  const response = await post("Echo", "{}", { baggage: "weft-attempt=2,weft-criticality=critical" });
+  expect(await response.json()).toEqual({ text: "1 undefined" });
+});
+
 test("a trace that the caller names is linked to; the call's own id and sampling are ours", async () => {
   const startSpan = vi.fn<Telemetry["startSpan"]>();
   await start({}, verify, (telemetry) => ({

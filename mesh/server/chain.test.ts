@@ -1,0 +1,54 @@
+import { Code, createClient } from "@connectrpc/connect";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { currentCall, runAs } from "../context/call-context.ts";
+import { rpcError } from "../contract/errors.ts";
+import { pushbackMs } from "../contract/pushback.ts";
+import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { echoRoutes } from "../testing/echo.ts";
+import { failure } from "../testing/outcome.ts";
+import { createWorld, type World } from "../testing/world.ts";
+
+describe.each(["grpc", "in-process"] as const)("over %s", (way) => {
+  let world: World;
+  beforeEach(async () => {
+    world = await createWorld(way);
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  async function client(echo: () => { text: string }) {
+    await world.serve("echo", echoRoutes({ echo }));
+    return createClient(EchoService, (await world.mesh("caller")).transport("echo"));
+  }
+  const chain = () => ({ text: `${currentCall()?.attempt} ${currentCall()?.criticality}` });
+
+  test("a handler knows what the baggage says of the chain above it", async () => {
+    const echo = await client(chain);
+    const baggage = "tenant=7,weft-attempt=2,weft-criticality=sheddable";
+    expect((await echo.echo({}, { headers: { baggage } })).text).toBe("2 sheddable");
+    expect((await echo.echo({})).text).toBe("1 undefined");
+  });
+
+  test.each([
+    [Code.Unavailable, Number.POSITIVE_INFINITY],
+    [Code.ResourceExhausted, Number.POSITIVE_INFINITY],
+    [Code.DeadlineExceeded, Number.POSITIVE_INFINITY],
+    // Nobody repeats it anyhow.
+    [Code.FailedPrecondition, undefined],
+  ])("code %i of a call that has repeated another in vain asks not to be repeated", async (code, expected) => {
+    const echo = await client(() => {
+      runAs({ deadlineMs: Number.POSITIVE_INFINITY }, () => {
+        const call = currentCall();
+        if (call) call.retriesSpent = true;
+      });
+      throw rpcError(code, "no");
+    });
+    expect(pushbackMs(await failure(echo.echo({})))).toBe(expected);
+  });
+
+  test("a failure of its own may be repeated", async () => {
+    const echo = await client(() => {
+      throw rpcError(Code.Unavailable, "no");
+    });
+    expect(pushbackMs(await failure(echo.echo({})))).toBeUndefined();
+  });
+});
