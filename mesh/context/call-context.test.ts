@@ -78,10 +78,10 @@ describe("runAs()", () => {
 
   test("another signal leaves the caller's cancellation behind", () => {
     const cancel = new CancelSource();
-    runAs({ cancel }, () => {
+    runAs({ cancellation: cancel }, () => {
       expect(currentSignal()).toBe(cancel.signal);
       runAs({ signal: abort.signal }, () =>
-        expect([currentSignal(), currentCall()?.cancel]).toEqual([abort.signal, undefined]),
+        expect([currentSignal(), currentCall()?.cancellation]).toEqual([abort.signal, undefined]),
       );
     });
   });

@@ -53,7 +53,7 @@ export interface CallContext {
   /** The place in a trace that nobody records: `otel` says the same, but is made only when somebody asks for it. */
   readonly trace?: TraceIds | undefined;
   /** What `signal` is made of, for whoever can do without one: a call made here, say. */
-  readonly cancel?: CancelSource | undefined;
+  readonly cancellation?: CancelSource | undefined;
 }
 
 /** A declared fallback around calls; the calls that are made in it report to it. */
@@ -109,7 +109,7 @@ export function runAs<T>(changes: Partial<CallContext>, fn: () => T): T {
 export async function runDetached<T>(options: { readonly timeoutMs: number }, fn: () => Promise<T>): Promise<T> {
   const source = new CancelSource();
   const callOff = source.cancelAfter(options.timeoutMs, () => deadlineExceeded(options.timeoutMs));
-  const changes = { deadlineMs: Date.now() + options.timeoutMs, cancel: source, idempotencyKey: undefined };
+  const changes = { deadlineMs: Date.now() + options.timeoutMs, cancellation: source, idempotencyKey: undefined };
   try {
     return await runAs(changes, fn);
   } finally {
@@ -159,9 +159,9 @@ class DerivedContext implements CallContext {
     const { otel, trace } = this.#changes;
     return otel ?? (trace && otelContextOf(trace)) ?? this.#base?.otel ?? ROOT_CONTEXT;
   }
-  get cancel(): CancelSource | undefined {
-    const { cancel, signal } = this.#changes;
-    return cancel ?? (signal ? undefined : this.#base?.cancel);
+  get cancellation(): CancelSource | undefined {
+    const { cancellation, signal } = this.#changes;
+    return cancellation ?? (signal ? undefined : this.#base?.cancellation);
   }
   get claimedOperator(): string | undefined {
     return this.#changes.claimedOperator ?? this.#base?.claimedOperator;
@@ -175,8 +175,8 @@ class DerivedContext implements CallContext {
   }
   /** Made when somebody asks for it, which most handlers never do. */
   get signal(): AbortSignal {
-    const { cancel, signal } = this.#changes;
-    return signal ?? cancel?.signal ?? this.#base?.signal ?? neverAborted;
+    const { cancellation, signal } = this.#changes;
+    return signal ?? cancellation?.signal ?? this.#base?.signal ?? neverAborted;
   }
 }
 

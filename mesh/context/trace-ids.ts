@@ -15,47 +15,29 @@ export const sampledFlag = 1;
  * A place in a trace: the ids of the trace and of the span that what happens here belongs to, as signed numbers of 32 bits, the first
  * most significant. Most traces are not recorded, and their ids only travel on: as text they would cost more than the call.
  */
-export class TraceIds {
+export interface TraceIds {
   readonly trace0: number;
   readonly trace1: number;
   readonly trace2: number;
   readonly trace3: number;
   readonly span0: number;
   readonly span1: number;
-  readonly flags: number;
+  /** W3C trace-flags. */
+  readonly traceFlags: number;
   /** W3C tracestate, as it came. */
-  readonly state: string | undefined;
-
-  constructor(
-    trace0: number,
-    trace1: number,
-    trace2: number,
-    trace3: number,
-    span0: number,
-    span1: number,
-    flags: number,
-    state?: string,
-  ) {
-    this.trace0 = trace0;
-    this.trace1 = trace1;
-    this.trace2 = trace2;
-    this.trace3 = trace3;
-    this.span0 = span0;
-    this.span1 = span1;
-    this.flags = flags;
-    this.state = state;
-  }
+  readonly state?: string | undefined;
 }
 
 export function isSampled(ids: TraceIds): boolean {
-  return (ids.flags & sampledFlag) !== 0;
+  return (ids.traceFlags & sampledFlag) !== 0;
 }
 
 /** The ids of a new trace. */
-export function newTraceIds(random: Random, flags: number): TraceIds {
+export function newTraceIds(random: Random, traceFlags: number): TraceIds {
   const next = (): number => random32(random);
   // Ids of nothing but zeros are none.
-  return new TraceIds(next(), next(), next(), next() || 1, next(), next() || 1, flags);
+  const [trace0, trace1, trace2, trace3] = [next(), next(), next(), next() || 1];
+  return { trace0, trace1, trace2, trace3, span0: next(), span1: next() || 1, traceFlags, state: undefined };
 }
 
 function random32(random: Random): number {
@@ -73,13 +55,13 @@ export function parseTraceparent(traceparent: string | null | undefined, state?:
   const [trace0, trace1, trace2, trace3] = [number(3), number(11), number(19), number(27)];
   const [span0, span1] = [number(36), number(44)];
   if ((trace0 | trace1 | trace2 | trace3) === 0 || (span0 | span1) === 0) return undefined;
-  const flags = Number.parseInt(traceparent.slice(53, 55), 16);
-  return new TraceIds(trace0, trace1, trace2, trace3, span0, span1, flags, state || undefined);
+  const traceFlags = Number.parseInt(traceparent.slice(53, 55), 16);
+  return { trace0, trace1, trace2, trace3, span0, span1, traceFlags, state: state || undefined };
 }
 
 /** W3C's traceparent header. */
 export function formatTraceparent(ids: TraceIds): string {
-  const flags = (ids.flags & 0xff).toString(16).padStart(2, "0");
+  const flags = (ids.traceFlags & 0xff).toString(16).padStart(2, "0");
   return `00-${traceIdOf(ids)}-${spanIdOf(ids)}-${flags}`;
 }
 
@@ -98,8 +80,8 @@ function hex(number: number): string {
 
 /** OpenTelemetry's form of ids that came from elsewhere, or that nobody records. */
 export function spanContextOf(ids: TraceIds): SpanContext {
-  const { flags, state } = ids;
-  const own = { traceId: traceIdOf(ids), spanId: spanIdOf(ids), traceFlags: flags & sampledFlag, isRemote: true };
+  const { traceFlags, state } = ids;
+  const own = { traceId: traceIdOf(ids), spanId: spanIdOf(ids), traceFlags: traceFlags & sampledFlag, isRemote: true };
   return state === undefined ? own : { ...own, traceState: createTraceState(state) };
 }
 
