@@ -1,29 +1,34 @@
-import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethodStreaming, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
+import type { Instance } from "../contract/discovery.ts";
 import { rpcError } from "../contract/errors.ts";
+import type { Breaker } from "../resilience/breaker.ts";
+import type { Attempt } from "./attempt.ts";
+import type { CalledMethod } from "./called-method.ts";
 
 /** What Headers can be made from; undefined for none. */
 export type HeadersInput = ConstructorParameters<typeof Headers>[0];
 
-/** One attempt of a call, ready to leave. */
-export interface Attempt {
-  /** Request metadata as the caller gave it. */
+/** A way to send unary calls to an instance: a gRPC channel, a tunnel, a call within the process. */
+export interface UnaryWay {
+  /** Sends an attempt, and tells it of its end. Never throws: what cannot be sent fails. */
+  send(attempt: Attempt): void;
+  /** Stops an attempt that nobody waits for any more; what it tells from now on is not heard. */
+  cancel(attempt: Attempt, reason: ConnectError): void;
+}
+
+/** A streaming call, ready to leave. */
+export interface StreamRequest {
   readonly headers: HeadersInput;
   /** The trace context, as headers. */
   readonly trace: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; Infinity if there is none. */
   readonly deadlineMs: number;
-  /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
+  /** It has less than half of the time that the contract gives. */
   readonly hurried: boolean;
   readonly signal: AbortSignal | undefined;
   readonly endUser: EndUser | undefined;
-}
-
-export interface UnaryAnswer<O extends DescMessage> {
-  readonly message: MessageShape<O>;
-  readonly header: Headers;
-  readonly trailer: Headers;
 }
 
 export interface StreamAnswer<O extends DescMessage> {
@@ -33,21 +38,94 @@ export interface StreamAnswer<O extends DescMessage> {
   readonly message: AsyncIterable<MessageShape<O>>;
 }
 
-/** One way to one instance of a service: a gRPC channel, or a call within the process. Fails with ConnectError only. */
-export interface Endpoint {
-  /** "127.0.0.1:7140", or "in-process". */
-  readonly address: string;
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    input: MessageShape<I>,
-    attempt: Attempt,
-  ): Promise<UnaryAnswer<O>>;
+/** A way to send streaming calls to an instance. Fails with ConnectError only. */
+export interface StreamWay {
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
     inputs: AsyncIterable<MessageShape<I>>,
-    attempt: Attempt,
+    request: StreamRequest,
   ): Promise<StreamAnswer<O>>;
+}
+
+/** One instance's connections, whichever ways they are. */
+export interface Connector extends StreamWay {
+  /** The way that an attempt takes. */
+  way(attempt: Attempt): UnaryWay;
   close(): void;
+}
+
+/** One instance of a called service: the ways to it, what is under way to it, and a breaker for each method. */
+export interface Endpoint {
+  /** As the resolver last described it; the address never changes. */
+  instance: Instance;
+  readonly connector: Connector;
+  /** Attempts and streams under way. */
+  readonly outstanding: number;
+  /** The breaker of a method here. */
+  breaker(method: CalledMethod): Breaker;
+  /** The breakers that there are, by method. */
+  breakers(): Iterable<readonly [path: string, breaker: Breaker]>;
+  began(): void;
+  ended(): void;
+  /** Takes no more calls; closes its connections when those under way have ended. */
+  retire(): void;
+  /** Closes its connections now. */
+  close(): void;
+}
+
+/** Creates an endpoint. @param createBreaker makes the breaker of a method that is called here for the first time */
+export function createEndpoint(
+  instance: Instance,
+  connector: Connector,
+  createBreaker: (path: string) => Breaker,
+): Endpoint {
+  // By the method's index: a call looks one up for each endpoint that it considers.
+  const breakers: Breaker[] = [];
+  const paths: string[] = [];
+  let outstanding = 0;
+  let retired = false;
+  return {
+    instance,
+    connector,
+    get outstanding() {
+      return outstanding;
+    },
+    breaker(method) {
+      const known = breakers[method.index];
+      if (known !== undefined) return known;
+      const created = createBreaker(method.policy.path);
+      breakers[method.index] = created;
+      paths[method.index] = method.policy.path;
+      return created;
+    },
+    breakers: () => breakers.flatMap((breaker, index) => [[paths[index] ?? "", breaker] as const]),
+    began() {
+      outstanding += 1;
+    },
+    ended() {
+      outstanding -= 1;
+      if (retired && outstanding === 0) connector.close();
+    },
+    retire() {
+      retired = true;
+      if (outstanding === 0) connector.close();
+    },
+    close: () => connector.close(),
+  };
+}
+
+/**
+ * A request as it goes over a wire. Encoded before a library sees it, which would take our own broken message for an error of the server.
+ *
+ * @throws ConnectError INVALID_ARGUMENT if it is no valid message
+ */
+export function encodeMessage<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Buffer {
+  try {
+    const bytes = toBinary(schema, message);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    throw notValid(schema, cause);
+  }
 }
 
 /** The error of a message that cannot be sent, which is its maker's fault and not the endpoint's. */

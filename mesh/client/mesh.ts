@@ -1,14 +1,17 @@
 import type { Transport } from "@connectrpc/connect";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
+import type { Instance } from "../contract/discovery.ts";
 import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
 import type { Credentials } from "../security/credentials.ts";
 import type { InProcessNetwork } from "../server/in-process-network.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { createGrpcEndpoint } from "./grpc-endpoint.ts";
-import { createInProcessEndpoint } from "./in-process-endpoint.ts";
-import { createClientObserver } from "./observe.ts";
-import { createPolicyReader } from "./outgoing-call.ts";
+import { createCalledMethods } from "./called-method.ts";
+import { createEdgeSettings, type EdgeSettings } from "./edge-settings.ts";
+import type { Connector } from "./endpoint.ts";
+import { createGrpcConnector } from "./grpc-connector.ts";
+import { createInProcessConnector } from "./in-process-connector.ts";
+import { createClientObservers } from "./observe.ts";
+import { createRoundRobin } from "./round-robin.ts";
 import { createTarget, type Target } from "./target.ts";
 import { createMeshTransport } from "./transport.ts";
 
@@ -33,6 +36,8 @@ export interface Mesh extends Disposable {
    * @throws Error if the service has no address here
    */
   transport(service: string): Transport;
+  /** What can be changed of the calls to a service while they run. */
+  edge(service: string): EdgeSettings;
   breakers(): BreakerStatus[];
 }
 
@@ -41,26 +46,43 @@ export function createMesh(options: MeshOptions): Mesh {
   const { credentials, telemetry, inProcess, clock = systemClock, random = Math.random } = options;
   const targets = new Map<string, Target>();
   const transports = new Map<string, Transport>();
-  const observe = createClientObserver(telemetry, clock);
-  const policyOf = createPolicyReader();
+  const edges = new Map<string, EdgeSettings>();
+  const observerOf = createClientObservers(telemetry, clock);
+  const methods = createCalledMethods();
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
   watchBreakers(telemetry, breakers);
 
-  const endpointsOf = (service: string): Endpoint[] => {
-    if (inProcess) return [createInProcessEndpoint(inProcess, service, credentials.id)];
+  const edge = (service: string): EdgeSettings => {
+    const settings = edges.get(service) ?? createEdgeSettings();
+    edges.set(service, settings);
+    return settings;
+  };
+  const connectorsOf = (service: string): ((instance: Instance) => Connector) => {
+    if (inProcess) return () => createInProcessConnector(inProcess, service, credentials.id);
     const channelCredentials = credentials.forClient(service);
+    return ({ address }) => createGrpcConnector(address, service, channelCredentials, clock);
+  };
+  const instancesOf = (service: string): Instance[] => {
+    if (inProcess) return [{ address: "in-process" }];
     const addresses = options.endpoints.get(service) ?? [];
     if (addresses.length === 0)
       throw new Error(`no address of service ${service}: add ${service}=host:port to WEFT_ENDPOINTS`);
-    return addresses.map((address) => createGrpcEndpoint(address, service, channelCredentials, clock));
+    return addresses.map((address) => ({ address }));
   };
   const open = (service: string): Transport => {
-    const target = createTarget(service, endpointsOf(service), (status) => {
-      const level = status.state === "open" ? "warn" : "info";
-      telemetry.logger[level](`breaker ${status.state}`, { ...status });
+    const target = createTarget({
+      name: service,
+      edge: edge(service),
+      balancer: createRoundRobin(),
+      connect: connectorsOf(service),
+      onBreakerChange(status) {
+        const level = status.state === "open" ? "warn" : "info";
+        telemetry.logger[level](`breaker ${status.state}`, { ...status });
+      },
     });
+    target.update(instancesOf(service));
     targets.set(service, target);
-    return createMeshTransport({ target, policyOf, observe, telemetry, clock, random });
+    return createMeshTransport({ target, observer: observerOf(service), telemetry, clock, random }, methods);
   };
 
   return {
@@ -69,6 +91,7 @@ export function createMesh(options: MeshOptions): Mesh {
       transports.set(service, transport);
       return transport;
     },
+    edge,
     breakers,
     [Symbol.dispose]() {
       for (const target of targets.values()) target.close();

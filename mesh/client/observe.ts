@@ -1,62 +1,80 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { type Attributes, type Span, SpanKind } from "@opentelemetry/api";
-import { currentCall, currentOtelContext, runAs } from "../context/call-context.ts";
+import type { Code, ConnectError } from "@connectrpc/connect";
+import { type Attributes, type Context, type Span, SpanKind } from "@opentelemetry/api";
+import type { CallContext } from "../context/call-context.ts";
+import { currentOtelContext } from "../context/call-context.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
 import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
+import type { CalledMethod } from "./called-method.ts";
 
-/** One outgoing call under observation. */
-export interface ObservedCall {
-  /** Runs fn with the call's span ambient. */
-  run<T>(fn: () => T): T;
-  /** Another attempt is about to wait. */
-  retry(attempt: number, delayMs: number): void;
-  /** Records the outcome, once. */
-  end(error?: unknown): void;
+/** What is noted of one outgoing call. */
+export interface Observation {
+  readonly called: CalledMethod;
+  /** Monotonic. */
+  readonly startedAtMs: number;
+  readonly span: Span;
+  /** The context in which the call's span is the current one. */
+  readonly otel: Context;
 }
 
-/** Starts observing a call to a service. */
-export type Observe = (path: string, target: string) => ObservedCall;
+/** The client's RED metrics and spans, named as OpenTelemetry's RPC conventions have them. */
+export interface ClientObserver {
+  begin(called: CalledMethod, ambient: CallContext | undefined): Observation;
+  /** Another attempt is about to wait. */
+  retry(call: Observation, attempt: number, delayMs: number): void;
+  /** Records the outcome; once. */
+  end(call: Observation, error?: ConnectError): void;
+}
 
-/** Creates the client's RED metrics and spans, named as OpenTelemetry's RPC conventions have them. */
-export function createClientObserver(telemetry: Telemetry, clock: Clock = systemClock): Observe {
+/** Creates what observes the calls to a service. @param target the called service's name */
+export type CreateObserver = (target: string) => ClientObserver;
+
+/** Creates the metrics of a client; once for each mesh. */
+export function createClientObservers(telemetry: Telemetry, clock: Clock = systemClock): CreateObserver {
   const duration = createDurationHistogram(telemetry.meter, "rpc.client.call.duration", "Calls made, retries included");
   const retries = telemetry.meter.createCounter("weft.client.retries", { description: "Attempts after the first" });
   const fallbacks = telemetry.meter.createCounter("weft.client.fallbacks", {
     description: "Calls whose answer the caller did without",
   });
-  return (path, target) => {
-    const fallback = currentCall()?.fallback;
-    if (fallback) fallback.count = () => fallbacks.add(1, { name: fallback.name });
-    const startedAt = clock.monotonic();
-    const attributes: Attributes = { "rpc.system.name": "grpc", "rpc.method": path, "server.address": target };
-    const span = telemetry.startSpan(path, { kind: SpanKind.CLIENT, attributes });
-    const otel = withSpan(currentOtelContext(), span);
-    let ended = false;
+  return (target) => {
+    // Prebuilt: a list of attributes for each method and status.
+    const known: Attributes[] = [];
+    const attributesOf = ({ index, policy }: CalledMethod, code: Code | 0): Attributes => {
+      const place = index * statuses + code;
+      const found = known[place];
+      if (found !== undefined) return found;
+      const made = { ...spanAttributes(policy.path, target), "rpc.status_code": statusName(code) };
+      known[place] = made;
+      return made;
+    };
     return {
-      run: (fn) => runAs({ otel }, fn),
-      retry(attempt, delayMs) {
-        retries.add(1, attributes);
+      begin(called, ambient) {
+        const fallback = ambient?.fallback;
+        if (fallback) fallback.count = () => fallbacks.add(1, { name: fallback.name });
+        const { path } = called.policy;
+        const attributes = spanAttributes(path, target);
+        const span = telemetry.startSpan(path, { kind: SpanKind.CLIENT, attributes });
+        return { called, startedAtMs: clock.monotonic(), span, otel: withSpan(currentOtelContext(), span) };
+      },
+      retry({ called, span }, attempt, delayMs) {
+        retries.add(1, spanAttributes(called.policy.path, target));
         span.addEvent("retry", { attempt, delay_ms: delayMs });
       },
-      end(error) {
-        if (ended) return;
-        ended = true;
-        const status = statusName(error === undefined ? 0 : codeOf(error));
-        duration.record((clock.monotonic() - startedAt) / 1000, { ...attributes, "rpc.status_code": status });
-        endSpan(span, status, error);
+      end({ called, startedAtMs, span }, error) {
+        const code = error?.code ?? 0;
+        duration.record((clock.monotonic() - startedAtMs) / 1000, attributesOf(called, code));
+        span.setAttribute("rpc.status_code", statusName(code));
+        if (error !== undefined) failSpan(span, error);
+        span.end();
       },
     };
   };
 }
 
-function codeOf(error: unknown): Code {
-  return error instanceof ConnectError ? error.code : Code.Unknown;
-}
+/** gRPC's status codes, OK included. */
+const statuses = 17;
 
-function endSpan(span: Span, status: string, error: unknown): void {
-  span.setAttribute("rpc.status_code", status);
-  if (error !== undefined) failSpan(span, error);
-  span.end();
+function spanAttributes(path: string, target: string): Attributes {
+  return { "rpc.system.name": "grpc", "rpc.method": path, "server.address": target };
 }

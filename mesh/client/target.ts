@@ -1,83 +1,91 @@
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Instance } from "../contract/discovery.ts";
 import { rpcError } from "../contract/errors.ts";
-import {
-  type Breaker,
-  type BreakerState,
-  type BreakerStatus,
-  breakerOpenReason,
-  createBreaker,
-} from "../resilience/breaker.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type BreakerState, type BreakerStatus, breakerOpenReason, createBreaker } from "../resilience/breaker.ts";
+import type { Attempt } from "./attempt.ts";
+import type { CalledMethod } from "./called-method.ts";
+import type { EdgeSettings } from "./edge-settings.ts";
+import { type Connector, createEndpoint, type Endpoint } from "./endpoint.ts";
+import type { Balancer } from "./round-robin.ts";
 
-/** An endpoint that a call may go to, with the breaker of the called method there. */
-export interface Pick {
-  readonly endpoint: Endpoint;
-  readonly breaker: Breaker;
-}
-
-/** A called service: its endpoints and their breakers. */
+/** A called service: its endpoints, which come and go, their breakers, and what can be changed of the calls to it. */
 export interface Target {
   readonly name: string;
+  readonly edge: EdgeSettings;
   /**
-   * Chooses an endpoint in turn among those whose breaker lets a call to the method through; another than the last one
-   * if there is one.
+   * Chooses an endpoint whose breaker lets a call to the method through; another than the last one if there is one. Whoever picks sends.
    *
    * @throws ConnectError UNAVAILABLE, reason BREAKER_OPEN, if there is none; CANCELLED once closed
    */
-  pick(path: string, last?: Endpoint): Pick;
+  pick(method: CalledMethod, last?: Endpoint): Endpoint;
+  /** Told of the end of each unary attempt. */
+  attemptEnded(attempt: Attempt, error: ConnectError | undefined): void;
+  /** The instances that there are now: endpoints of new ones are opened, those of others retire. */
+  update(instances: readonly Instance[]): void;
   breakers(): BreakerStatus[];
   close(): void;
 }
 
 export type OnBreakerChange = (status: BreakerStatus) => void;
 
-/** Creates a target from the endpoints of one service; at least one. */
-export function createTarget(name: string, endpoints: readonly Endpoint[], onChange: OnBreakerChange): Target {
-  const breakers = new Map<Endpoint, Map<string, Breaker>>(endpoints.map((endpoint) => [endpoint, new Map()]));
-  let turn = 0;
+export interface TargetOptions {
+  readonly name: string;
+  readonly edge: EdgeSettings;
+  readonly balancer: Balancer;
+  readonly connect: (instance: Instance) => Connector;
+  readonly onBreakerChange: OnBreakerChange;
+}
+
+/** Creates a target without endpoints. */
+export function createTarget({ name, edge, balancer, connect, onBreakerChange }: TargetOptions): Target {
+  const endpoints = new Map<string, Endpoint>();
   let closed = false;
 
-  const breakerOf = (endpoint: Endpoint, method: string): Breaker => {
-    const own = breakers.get(endpoint);
-    const known = own?.get(method);
-    if (known) return known;
-    const created = createBreaker((state: BreakerState) => {
-      onChange({ target: name, endpoint: endpoint.address, method, state });
-    });
-    own?.set(method, created);
-    return created;
-  };
+  const open = (instance: Instance): Endpoint =>
+    createEndpoint(instance, connect(instance), (method) =>
+      createBreaker((state: BreakerState) =>
+        onBreakerChange({ target: name, endpoint: instance.address, method, state }),
+      ),
+    );
 
   return {
     name,
-    pick(path, last) {
+    edge,
+    pick(method, last) {
       if (closed) throw rpcError(Code.Canceled, `this process is ending: it calls ${name} no more`);
-      let fallback: Pick | undefined;
-      for (let step = 0; step < endpoints.length; step++) {
-        const endpoint = endpoints[(turn + step) % endpoints.length];
-        if (endpoint === undefined) continue;
-        const breaker = breakerOf(endpoint, path);
-        if (!breaker.admits()) continue;
-        if (endpoint !== last) {
-          turn = (turn + step + 1) % endpoints.length;
-          return { endpoint, breaker };
-        }
-        fallback = { endpoint, breaker };
+      return balancer.pick(method, last) ?? refuse(name, method.policy.path);
+    },
+    attemptEnded: (attempt, error) => balancer.attemptEnded(attempt, error),
+    update(instances) {
+      if (closed) return;
+      const addresses = new Set(instances.map(({ address }) => address));
+      for (const [address, endpoint] of endpoints) {
+        if (addresses.has(address)) continue;
+        endpoints.delete(address);
+        endpoint.retire();
       }
-      if (fallback) return fallback;
-      throw rpcError(Code.Unavailable, `${name} keeps failing: calls to ${path} are held back until it is well`, {
-        reason: breakerOpenReason,
-        domain: "weft",
-        metadata: { target: name, method: path },
-      });
+      for (const instance of instances) {
+        const known = endpoints.get(instance.address);
+        if (known === undefined) endpoints.set(instance.address, open(instance));
+        else known.instance = instance;
+      }
+      balancer.update([...endpoints.values()]);
     },
     breakers: () =>
-      [...breakers].flatMap(([endpoint, own]) =>
-        [...own].map(([method, { state }]) => ({ target: name, endpoint: endpoint.address, method, state })),
+      [...endpoints.values()].flatMap(({ instance, breakers }) =>
+        [...breakers()].map(([method, { state }]) => ({ target: name, endpoint: instance.address, method, state })),
       ),
     close() {
       closed = true;
-      for (const endpoint of endpoints) endpoint.close();
+      for (const endpoint of endpoints.values()) endpoint.close();
     },
   };
+}
+
+function refuse(target: string, method: string): never {
+  throw rpcError(Code.Unavailable, `${target} keeps failing: calls to ${method} are held back until it is well`, {
+    reason: breakerOpenReason,
+    domain: "weft",
+    metadata: { target, method },
+  });
 }

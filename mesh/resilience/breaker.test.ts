@@ -118,6 +118,7 @@ describe("a half-open breaker", () => {
     expect([breaker.state, breaker.admits()]).toEqual(["half-open", false]);
     probe.resolve("well");
     expect(await call).toBe("well");
+    await vi.advanceTimersByTimeAsync(0);
     expect([breaker.state, breaker.admits()]).toEqual(["closed", true]);
   });
 
@@ -150,7 +151,7 @@ describe("a half-open breaker", () => {
 describe("streams", () => {
   const settled = () => vi.advanceTimersByTimeAsync(0);
   async function stream(how: (trial: Trial) => void): Promise<void> {
-    how(breaker.begin());
+    how(breaker.begin("streaming"));
     await settled();
   }
 
@@ -175,7 +176,7 @@ describe("streams", () => {
   test("close a half-open breaker when they are opened, since they may never end", async () => {
     await open();
     vi.advanceTimersByTime(500);
-    const trial = breaker.begin();
+    const trial = breaker.begin("streaming");
     expect(breaker.state).toBe("half-open");
     trial.opened();
     await settled();
@@ -188,7 +189,7 @@ describe("streams", () => {
   test("close it too when they are quiet but not refused", async () => {
     await open();
     vi.advanceTimersByTime(500);
-    breaker.begin();
+    breaker.begin("streaming");
     await vi.advanceTimersByTimeAsync(5_000);
     expect(breaker.state).toBe("closed");
   });

@@ -35,25 +35,20 @@ export interface Breaker {
    * @param hurried the call has less time than the endpoint may take: that it runs out says nothing
    */
   execute<T>(call: () => Promise<T>, hurried?: boolean): Promise<T>;
-  /** Begins a call whose outcome is told later, a stream. Call only if admits(). */
-  begin(): Trial;
+  /** Begins a call whose outcome is told later. Call only if admits(). While the breaker is closed, all calls share one trial. */
+  begin(kind: "unary" | "streaming"): Trial;
 }
 
-/** A call that a breaker learns from. Only the first thing that it is told counts. */
+/** A call that a breaker learns from. */
 export interface Trial {
   /** The endpoint has taken the call: enough for a probe, which others wait for; else its end decides. */
   opened(): void;
+  /** Tells of the call's end; once. */
   ended(error?: unknown, hurried?: boolean): void;
 }
 
 /** What a call's outcome says of its endpoint: whoever answers is well, even with an error of another's making. */
 type Verdict = "well" | "ill" | "unknown";
-
-interface Outcome<T> {
-  readonly verdict: Verdict;
-  readonly value?: T;
-  readonly error?: unknown;
-}
 
 /**
  * Creates a breaker (cockatiel's). What counts as a failure of the endpoint is DESIGN.md's error table.
@@ -63,10 +58,11 @@ interface Outcome<T> {
 export function createBreaker(onChange: (state: BreakerState) => void = () => undefined): Breaker {
   let waitMs = 0;
   let probeDueAt = 0;
+  const rule = new TripRule();
   const policy = circuitBreaker(
-    handleWhenResult((outcome) => (outcome as Outcome<unknown>).verdict === "ill"),
+    handleWhenResult((verdict) => verdict === "ill"),
     {
-      breaker: new TripRule(),
+      breaker: rule,
       halfOpenAfter: new DelegateBackoff(({ attempt }) => {
         waitMs = Math.min(probeAfterMs.max, probeAfterMs.initial * 2 ** (attempt - 1));
         return waitMs;
@@ -78,24 +74,36 @@ export function createBreaker(onChange: (state: BreakerState) => void = () => un
     onChange(stateName(state));
   });
 
-  const begin = (whenQuiet: Verdict): Trial => {
-    const probe = policy.state !== CircuitState.Closed;
-    const told = Promise.withResolvers<Outcome<never>>();
+  // What cockatiel's execute() does around a call in the closed state, without its promises: four for each call.
+  const whileClosed: Trial = {
+    opened: () => undefined,
+    ended(error, hurried) {
+      const verdict = error === undefined ? "well" : verdictOf(error, hurried);
+      if (verdict === "well") rule.success(CircuitState.Closed);
+      else if (verdict === "unknown") return;
+      else if (policy.state === CircuitState.Closed) policy.execute(() => verdict).catch(() => undefined);
+      // It has opened meanwhile: this is no probe.
+      else rule.failure(CircuitState.Closed);
+    },
+  };
+
+  const probe = (whenQuiet: Verdict): Trial => {
+    const told = Promise.withResolvers<Verdict>();
     const tell = (verdict: Verdict): void => {
       clearTimeout(timer);
-      if (verdict !== "unknown") told.resolve({ verdict });
-      // cockatiel counts neither way what is thrown; but a probe that told nothing must not close the breaker.
-      else if (probe) told.resolve({ verdict: "ill" });
-      else told.reject(new Error("nothing is known of the endpoint"));
+      // cockatiel would take a probe that told nothing for a good one: it must not close the breaker.
+      told.resolve(verdict === "unknown" ? "ill" : verdict);
     };
-    const timer = probe ? setTimeout(tell, probeTimeoutMs, whenQuiet) : undefined;
-    timer?.unref();
+    const timer = setTimeout(tell, probeTimeoutMs, whenQuiet);
+    timer.unref();
     policy.execute(() => told.promise).catch(() => undefined);
     return {
-      opened: () => (probe ? tell("well") : undefined),
+      opened: () => tell("well"),
       ended: (error, hurried) => tell(error === undefined ? "well" : verdictOf(error, hurried)),
     };
   };
+  const begin: Breaker["begin"] = (kind) =>
+    policy.state === CircuitState.Closed ? whileClosed : probe(kind === "unary" ? "ill" : "well");
 
   return {
     get state() {
@@ -106,36 +114,19 @@ export function createBreaker(onChange: (state: BreakerState) => void = () => un
       // Half-open means that the probe is under way. cockatiel would let further calls wait for it; ours go elsewhere.
       return policy.state === CircuitState.Open && Date.now() >= probeDueAt;
     },
-    begin: () => begin("well"),
+    begin,
     async execute<T>(call: () => Promise<T>, hurried?: boolean) {
-      if (policy.state !== CircuitState.Closed) return await tried(call, begin("ill"), hurried);
-      const { error, value } = await policy.execute(() => outcomeOf(call, hurried));
-      if (error !== undefined) throw error;
-      return value as T;
+      const trial = begin("unary");
+      try {
+        const value = await call();
+        trial.ended();
+        return value;
+      } catch (error) {
+        trial.ended(error, hurried);
+        throw error;
+      }
     },
   };
-}
-
-async function tried<T>(call: () => Promise<T>, trial: Trial, hurried?: boolean): Promise<T> {
-  try {
-    const value = await call();
-    trial.ended();
-    return value;
-  } catch (error) {
-    trial.ended(error, hurried);
-    throw error;
-  }
-}
-
-/** @throws what says nothing of the endpoint */
-async function outcomeOf<T>(call: () => Promise<T>, hurried?: boolean): Promise<Outcome<T>> {
-  try {
-    return { verdict: "well", value: await call() };
-  } catch (error) {
-    const verdict = verdictOf(error, hurried);
-    if (verdict === "unknown") throw error;
-    return { verdict, error };
-  }
 }
 
 function verdictOf(error: unknown, hurried = false): Verdict {

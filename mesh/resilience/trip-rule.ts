@@ -9,25 +9,25 @@ const callsPerSecond = 5;
 
 /** Opens on several failures in a row, or when half of the calls fail: a dead endpoint and an ill one. */
 export class TripRule implements IBreaker {
-  readonly #rules: readonly IBreaker[] = [
-    new ConsecutiveBreaker(consecutiveFailures),
-    new SamplingBreaker({ threshold: failureRate, duration: windowMs, minimumRps: callsPerSecond }),
-  ];
+  readonly #row = new ConsecutiveBreaker(consecutiveFailures);
+  readonly #rate = new SamplingBreaker({ threshold: failureRate, duration: windowMs, minimumRps: callsPerSecond });
 
   get state(): unknown {
-    return this.#rules.map((rule) => rule.state);
+    return [this.#row.state, this.#rate.state];
   }
-  set state(values: unknown) {
-    if (!Array.isArray(values)) return;
-    for (const [index, rule] of this.#rules.entries()) rule.state = values[index];
+  set state(value: unknown) {
+    if (!Array.isArray(value)) return;
+    [this.#row.state, this.#rate.state] = value;
   }
 
   success(state: CircuitState): void {
-    for (const rule of this.#rules) rule.success(state);
+    this.#row.success();
+    this.#rate.success(state);
   }
 
   failure(state: CircuitState): boolean {
     // Each rule must see each failure, so no short cut.
-    return this.#rules.map((rule) => rule.failure(state)).includes(true);
+    const inRow = this.#row.failure();
+    return this.#rate.failure(state) || inRow;
   }
 }

@@ -4,7 +4,6 @@ import { webcrypto } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { Server } from "@grpc/grpc-js";
 import {
@@ -15,9 +14,10 @@ import {
 } from "@peculiar/x509";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openCertificateAuthority } from "../../tools/dev/certificates.ts";
-import { createGrpcEndpoint } from "../client/grpc-endpoint.ts";
-import { EchoRequestSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { createGrpcConnector } from "../client/grpc-connector.ts";
+import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { listenGrpc } from "../server/grpc-listener.ts";
+import { attemptOver } from "../testing/attempts.ts";
 import { failure } from "../testing/outcome.ts";
 import { loadCredentials } from "./credentials.ts";
 
@@ -90,13 +90,10 @@ async function call(from: string, to: string): Promise<Code> {
   await using client = await loadCredentials({ directory: from, trustDomain });
   const anyPort = { host: "127.0.0.1", port: 0 };
   await using listener = await listenGrpc(new Server(), anyPort, server.forServer(), "ADDR");
-  const endpoint = createGrpcEndpoint(`127.0.0.1:${listener.port}`, "echo", client.forClient("echo"));
-  const attempt = { headers: undefined, trace: {}, hurried: false, signal: undefined, endUser: undefined };
-  const input = create(EchoRequestSchema);
-  const { code } = await failure(
-    endpoint.unary(EchoService.method.echo, input, { ...attempt, deadlineMs: Date.now() + 5_000 }),
-  );
-  endpoint.close();
+  const connector = createGrpcConnector(`127.0.0.1:${listener.port}`, "echo", client.forClient("echo"));
+  const limits = { deadlineMs: Date.now() + 5_000 };
+  const { code } = await failure(attemptOver(connector, EchoService.method.echo, {}, limits));
+  connector.close();
   return code;
 }
 

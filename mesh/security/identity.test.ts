@@ -5,14 +5,15 @@ import { Code, createClient } from "@connectrpc/connect";
 import { Client, credentials as grpcCredentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openCertificateAuthority } from "../../tools/dev/certificates.ts";
-import { createGrpcEndpoint } from "../client/grpc-endpoint.ts";
+import { createGrpcConnector } from "../client/grpc-connector.ts";
 import { runAs } from "../context/call-context.ts";
 import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as Status,
 } from "../gen/grpc/health/v1/health_pb.ts";
-import { EchoForUserRequestSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { attemptOver } from "../testing/attempts.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
@@ -61,19 +62,11 @@ describe("a peer", () => {
       ["ca.pem", "key.pem", "cert.pem"].map((file) => readFile(join(world.directory, "order", file))),
     );
     const ssl = grpcCredentials.createSsl(ca, key, cert, { checkServerIdentity: () => undefined });
-    const endpoint = createGrpcEndpoint(address, "echo", ssl);
-    const attempt = {
-      headers: undefined,
-      trace: {},
-      deadlineMs: Date.now() + 5_000,
-      hurried: false,
-      signal: undefined,
-    };
-    const endUser = { userId: "usr_1", scopes: ["echo"] };
-    const { echoForUser } = EchoService.method;
-    const call = endpoint.unary(echoForUser, create(EchoForUserRequestSchema), { ...attempt, endUser });
+    const connector = createGrpcConnector(address, "echo", ssl);
+    const limits = { deadlineMs: Date.now() + 5_000, endUser: { userId: "usr_1", scopes: ["echo"] } };
+    const call = attemptOver(connector, EchoService.method.echoForUser, {}, limits);
     const error = await failure(call);
-    endpoint.close();
+    connector.close();
     expect([error.code, error.rawMessage]).toEqual([
       Code.Unauthenticated,
       "your certificate names no service of this mesh",

@@ -6,7 +6,8 @@ import { CancelSource } from "../context/cancel-source.ts";
 import { resumed } from "../context/resumed.ts";
 import { cancellation, rpcError } from "../contract/errors.ts";
 import type { InProcessNetwork, InProcessServer } from "../server/in-process-network.ts";
-import { type Attempt, type Endpoint, notValid } from "./endpoint.ts";
+import { asConnectError } from "./attempt.ts";
+import { type Connector, type HeadersInput, notValid, type UnaryWay } from "./endpoint.ts";
 
 /**
  * Calls a service of the same process: no socket, no encoding. Each side gets messages of its own, so that neither can
@@ -14,36 +15,47 @@ import { type Attempt, type Endpoint, notValid } from "./endpoint.ts";
  *
  * @param peer SPIFFE id of the calling service
  */
-export function createInProcessEndpoint(network: InProcessNetwork, service: string, peer: string): Endpoint {
+export function createInProcessConnector(network: InProcessNetwork, service: string, peer: string): Connector {
   const server = (): InProcessServer => {
     const found = network.find(service);
     if (found === undefined) throw rpcError(Code.Unavailable, `${service} is not running in this process`);
     return found;
   };
-  const callOf = ({ headers, trace, deadlineMs, endUser }: Attempt, cancel: CancelSource) => ({
-    headers: withTrace(new Headers(headers), trace),
-    deadlineMs,
-    endUser,
-    peer,
-    cancel,
-  });
-  return {
-    address: "in-process",
-    async unary(method, input, attempt) {
+  const way: UnaryWay = {
+    send(attempt) {
+      const { called, input, headers, trace, endUser } = attempt.call;
+      const { desc: method } = called;
       const cancel = new CancelSource();
-      const unlink = link(attempt.signal, cancel);
+      attempt.sent = cancel;
+      const call = {
+        method,
+        headers: withTrace(headers, trace),
+        deadlineMs: attempt.deadlineMs,
+        endUser,
+        peer,
+        cancel,
+      };
       try {
-        const call = { ...callOf(attempt, cancel), method };
-        const { message, header, trailer } = await server().unary(call, copy(method.input, input));
-        return { message: message as MessageShape<typeof method.output>, header, trailer };
-      } finally {
-        unlink();
+        server()
+          .unary(call, copy(method.input, input))
+          .then(
+            (answer) => attempt.answered(answer.message, answer),
+            (error: unknown) => attempt.failed(asConnectError(error)),
+          );
+      } catch (error) {
+        attempt.failed(asConnectError(error));
       }
     },
-    async stream(method, inputs, attempt) {
+    cancel({ sent }, reason) {
+      if (sent instanceof CancelSource) sent.cancel(reason);
+    },
+  };
+  return {
+    way: () => way,
+    async stream(method, inputs, { signal, headers, trace, deadlineMs, endUser }) {
       const cancel = new CancelSource();
-      const unlink = link(attempt.signal, cancel);
-      const call = { ...callOf(attempt, cancel), method };
+      const unlink = link(signal, cancel);
+      const call = { method, headers: withTrace(headers, trace), deadlineMs, endUser, peer, cancel };
       const trailer = new Headers();
       try {
         // The handler reads the messages in its own context; they are made in their maker's.
@@ -65,7 +77,8 @@ export function createInProcessEndpoint(network: InProcessNetwork, service: stri
   };
 }
 
-function withTrace(headers: Headers, trace: Attempt["trace"]): Headers {
+function withTrace(given: HeadersInput, trace: Readonly<Record<string, string>>): Headers {
+  const headers = new Headers(given);
   for (const [name, value] of Object.entries(trace)) headers.set(name, value);
   return headers;
 }

@@ -13,10 +13,11 @@ import {
 } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { attemptOver, plainRequest } from "../testing/attempts.ts";
 import { collect, failure } from "../testing/outcome.ts";
-import type { Attempt, Endpoint } from "./endpoint.ts";
+import type { Connector } from "./endpoint.ts";
 import { createConnections } from "./grpc-connections.ts";
-import { createGrpcEndpoint } from "./grpc-endpoint.ts";
+import { createGrpcConnector } from "./grpc-connector.ts";
 
 const asIs = (bytes: Buffer) => bytes;
 const serialization = {
@@ -26,14 +27,6 @@ const serialization = {
   responseDeserialize: asIs,
 };
 const { echo, chat, join } = EchoService.method;
-const attempt: Attempt = {
-  headers: undefined,
-  trace: {},
-  deadlineMs: Number.POSITIVE_INFINITY,
-  hurried: false,
-  signal: undefined,
-  endUser: undefined,
-};
 const request = create(EchoRequestSchema);
 const answer = Buffer.from(toBinary(EchoResponseSchema, create(EchoResponseSchema, { text: "here" })));
 
@@ -60,29 +53,29 @@ async function serve(handlers: { Echo?: Unary; Chat?: Bidi; Join?: Bidi }, addre
 async function* nothing() {}
 
 describe("a peer that is not ours", () => {
-  let endpoint: Endpoint | undefined;
-  afterEach(() => endpoint?.close());
+  let connector: Connector | undefined;
+  afterEach(() => connector?.close());
   const connectTo = ({ address }: { address: string }) => {
-    endpoint = createGrpcEndpoint(address, "echo", credentials.createInsecure());
-    return endpoint;
+    connector = createGrpcConnector(address, "echo", credentials.createInsecure());
+    return connector;
   };
 
   test("may end a stream well without headers and messages", async () => {
     using server = await serve({ Chat: (call) => call.end() });
-    const { message, header } = await connectTo(server).stream(chat, nothing(), attempt);
+    const { message, header } = await connectTo(server).stream(chat, nothing(), plainRequest);
     expect(await collect(message)).toEqual([]);
     expect([...header]).toEqual([]);
   });
 
   test("may fail a stream before its headers", async () => {
     using server = await serve({ Chat: (call) => void call.emit("error", { code: 5, details: "no such chat" }) });
-    const error = await failure(connectTo(server).stream(chat, nothing(), attempt));
+    const error = await failure(connectTo(server).stream(chat, nothing(), plainRequest));
     expect([error.code, error.rawMessage]).toEqual([Code.NotFound, "no such chat"]);
   });
 
   test("may answer what is no message", async () => {
     using server = await serve({ Echo: (_call, callback) => callback(null, Buffer.from([0x0a, 0xff])) });
-    expect((await failure(connectTo(server).unary(echo, request, attempt))).code).toBe(Code.Internal);
+    expect((await failure(attemptOver(connectTo(server), echo, request))).code).toBe(Code.Internal);
   });
 
   test("may know no such method, or a status that nobody knows", async () => {
@@ -90,8 +83,8 @@ describe("a peer that is not ours", () => {
       Echo: (_call, callback) => callback(Object.assign(new Error("what"), { code: 99 as Status })),
     });
     const own = connectTo(server);
-    expect((await failure(own.unary(echo, request, attempt))).code).toBe(Code.Unknown);
-    expect((await failure(own.stream(join, nothing(), attempt))).code).toBe(Code.Unimplemented);
+    expect((await failure(attemptOver(own, echo, request))).code).toBe(Code.Unknown);
+    expect((await failure(own.stream(join, nothing(), plainRequest))).code).toBe(Code.Unimplemented);
   });
 });
 
@@ -103,12 +96,12 @@ test("a request that is no valid message is its maker's fault and is not sent", 
       callback(null, answer);
     },
   });
-  const endpoint = createGrpcEndpoint(server.address, "echo", credentials.createInsecure());
+  const connector = createGrpcConnector(server.address, "echo", credentials.createInsecure());
   const broken = create(EchoRequestSchema, { delay: { seconds: 0n, nanos: 0.5 } });
-  const error = await failure(endpoint.unary(echo, broken, attempt));
+  const error = await failure(attemptOver(connector, echo, broken));
   expect([error.code, calls]).toEqual([Code.InvalidArgument, 0]);
   expect(error.rawMessage).toContain("weft.echo.v1.EchoRequest");
-  endpoint.close();
+  connector.close();
 });
 
 test("an address that stands for several instances is called on each in turn, and goes on with those that are left", async () => {
@@ -124,15 +117,15 @@ test("an address that stands for several instances is called on each in turn, an
   using there = await instance("there");
   // What the resolver makes of a name with two addresses.
   const both = `ipv4:${here.address},${there.address}`;
-  const endpoint = createGrpcEndpoint(both, "echo", credentials.createInsecure());
-  const call = () => endpoint.unary(echo, request, attempt);
+  const connector = createGrpcConnector(both, "echo", credentials.createInsecure());
+  const call = () => attemptOver(connector, echo, request);
   await expect.poll(async () => await call().then(() => new Set(called).size)).toBe(2);
   called.length = 0;
   for (let calls = 0; calls < 6; calls++) await call();
   expect(called.toSorted()).toEqual(["here", "here", "here", "there", "there", "there"]);
   here[Symbol.dispose]();
   await expect.poll(async () => await call().then(() => called.slice(-3))).toEqual(["there", "there", "there"]);
-  endpoint.close();
+  connector.close();
 });
 
 test("a name whose instances have all been replaced is looked up again within seconds", async () => {
@@ -142,15 +135,15 @@ test("a name whose instances have all been replaced is looked up again within se
   // Of lookup's forms, the types know only the last one, which answers one address.
   const resolvesTo = (address: string) => lookup.mockResolvedValue([{ address, family: 4 }] as never);
   resolvesTo("127.0.0.1");
-  const endpoint = createGrpcEndpoint(`catalog.test:${old.port}`, "echo", credentials.createInsecure());
-  const call = async () => (await endpoint.unary(echo, request, attempt)).message.text;
+  const connector = createGrpcConnector(`catalog.test:${old.port}`, "echo", credentials.createInsecure());
+  const call = async () => (await attemptOver(connector, echo, request)).message.text;
   await expect.poll(call).toBe("here");
   using _next = await serve(echoing, `127.0.0.2:${old.port}`);
   resolvesTo("127.0.0.2");
   old[Symbol.dispose]();
   await expect.poll(call).toBe("here");
   expect(lookup).toHaveBeenCalledWith("catalog.test", { all: true });
-  endpoint.close();
+  connector.close();
 });
 
 describe("connections", () => {
@@ -170,18 +163,18 @@ describe("connections", () => {
         else callback(null, answer);
       },
     });
-    const endpoint = createGrpcEndpoint(server.address, "echo", credentials.createInsecure(), clock);
-    const slow = endpoint.unary(echo, request, attempt);
+    const connector = createGrpcConnector(server.address, "echo", credentials.createInsecure(), clock);
+    const slow = attemptOver(connector, echo, request);
     await expect.poll(() => pending.length).toBe(1);
     nowMs = 3.4 * 60_000;
-    await endpoint.unary(echo, request, attempt);
+    await attemptOver(connector, echo, request);
     nowMs = 3.6 * 60_000;
-    await endpoint.unary(echo, request, attempt);
+    await attemptOver(connector, echo, request);
     expect(peers[1]).toBe(peers[0]);
     expect(peers[2]).not.toBe(peers[0]);
     pending[0]?.(null, answer);
     expect((await slow).message.text).toBe("here");
-    endpoint.close();
+    connector.close();
   });
 
   test("that are replaced are closed with their last call, and all of them with the endpoint", () => {

@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
-import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethod, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
-  type CallOptions,
   type ChannelCredentials,
   type ChannelOptions,
   Client,
   type ClientDuplexStream,
+  type ClientUnaryCall,
   Metadata,
   type ServiceError,
   type StatusObject,
@@ -19,8 +19,9 @@ import { cancellation, rpcError } from "../contract/errors.ts";
 import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { pushbackTrailer } from "../contract/pushback.ts";
-import { type Attempt, type Endpoint, notValid, type UnaryAnswer } from "./endpoint.ts";
-import { createConnections } from "./grpc-connections.ts";
+import { type AnswerMetadata, type Attempt, asConnectError } from "./attempt.ts";
+import { type Connector, encodeMessage, type StreamRequest, type UnaryWay } from "./endpoint.ts";
+import { type Connections, createConnections } from "./grpc-connections.ts";
 
 /** Bounds and habits of one connection. */
 const channelOptions: ChannelOptions = {
@@ -57,84 +58,114 @@ function balancingOf(address: string): ChannelOptions {
  *
  * @param service the called service's name: what the server's certificate must prove
  */
-export function createGrpcEndpoint(
+export function createGrpcConnector(
   address: string,
   service: string,
   credentials: ChannelCredentials,
   clock: Clock = systemClock,
-): Endpoint {
+): Connector {
   const connections = createConnections(() => {
     // Node refuses an IP address as TLS server name; who the server is, its SPIFFE id says.
     const options = { ...channelOptions, ...balancingOf(address), "grpc.ssl_target_name_override": service };
     return new Client(address, credentials, options);
   }, clock);
+  const way: UnaryWay = {
+    send(attempt) {
+      try {
+        sendUnary(connections, attempt);
+      } catch (error) {
+        attempt.failed(asConnectError(error));
+      }
+    },
+    cancel({ sent }) {
+      (sent as ClientUnaryCall | undefined)?.cancel();
+    },
+  };
   return {
-    address,
-    unary: (method, input, attempt) =>
-      new Promise((resolve, reject) => {
-        let header: Metadata | undefined;
-        let message: MessageShape<typeof method.output>;
-        const [bytes, metadata] = [encode(method.input, input), metadataOf(attempt)];
-        const { client, release } = connections.take();
-        const call = client.makeUnaryRequest(
-          pathOf(method),
-          asIs,
-          (buffer) => fromBinary(method.output, buffer),
-          bytes,
-          metadata,
-          optionsOf(attempt),
-          (error, value) => {
-            unlink();
-            release();
-            if (error) reject(toConnectError(error, attempt));
-            else if (value !== undefined) message = value;
-          },
-        );
-        const unlink = cancelOn(attempt.signal, call);
-        call.on("metadata", (received: Metadata) => {
-          header = received;
-        });
-        // A good answer's trailers come after the callback, with the status.
-        call.on("status", (status: StatusObject) => {
-          if (status.code === 0) resolve(new GrpcAnswer(message, header, status.metadata));
-        });
-      }),
-    async stream(method, inputs, attempt) {
-      const metadata = metadataOf(attempt);
+    way: () => way,
+    async stream(method, inputs, request) {
+      const metadata = metadataOf(request);
       const { client, release } = connections.take();
       const call = client.makeBidiStreamRequest(
         pathOf(method),
         asIs,
         (buffer) => fromBinary(method.output, buffer),
         metadata,
-        optionsOf(attempt),
+        { deadline: request.deadlineMs },
       );
-      const unlink = cancelOn(attempt.signal, call);
+      const unlink = cancelOn(request.signal, call);
       const trailer = new Headers();
       call.on("status", (status: StatusObject) => {
         unlink();
         release();
         for (const [key, value] of toHeaders(status.metadata)) trailer.append(key, value);
       });
-      const opened = opening(call, attempt);
+      const opened = opening(call, request.signal);
       send(call, method.input, inputs).catch((cause: unknown) => {
         call.destroy(rpcError(Code.Canceled, "the messages of this call failed", { cause }));
         call.cancel();
       });
-      return { header: await opened, trailer, message: receive(call, attempt) };
+      return { header: await opened, trailer, message: receive(call, request.signal) };
     },
     close: () => connections.close(),
   };
 }
 
-/** An answer whose metadata become Headers when somebody asks, which few do. */
-class GrpcAnswer<O extends DescMessage> implements UnaryAnswer<O> {
-  readonly message: MessageShape<O>;
+/** @throws ConnectError if the request is no valid message */
+function sendUnary(connections: Connections, attempt: Attempt): void {
+  const { call } = attempt;
+  const { desc: method } = call.called;
+  const bytes = call.encoded();
+  const metadata = metadataOf(call);
+  const { client, release } = connections.take();
+  let header: Metadata | undefined;
+  let answer: Buffer | undefined;
+  const sent = client.makeUnaryRequest(
+    pathOf(method),
+    asIs,
+    asIs,
+    bytes,
+    metadata,
+    { deadline: attempt.deadlineMs },
+    (error, value) => {
+      release();
+      if (error) attempt.failed(toConnectError(error, undefined));
+      else answer = value;
+    },
+  );
+  attempt.sent = sent;
+  sent.on("metadata", (received: Metadata) => {
+    header = received;
+  });
+  // A good answer's trailers come after the callback, with the status.
+  sent.on("status", (status: StatusObject) => {
+    if (status.code === 0 && answer !== undefined) finish(attempt, method, answer, header, status.metadata);
+  });
+}
+
+function finish(
+  attempt: Attempt,
+  { output }: DescMethod,
+  answer: Buffer,
+  header: Metadata | undefined,
+  trailer: Metadata,
+): void {
+  let message: Message;
+  try {
+    message = fromBinary(output, answer);
+  } catch (cause) {
+    attempt.failed(rpcError(Code.Internal, "the answer could not be read", { cause }));
+    return;
+  }
+  attempt.answered(message, new GrpcMetadata(header, trailer));
+}
+
+/** Metadata that become Headers when somebody asks, which few do. */
+class GrpcMetadata implements AnswerMetadata {
   readonly #header: Metadata | undefined;
   readonly #trailer: Metadata;
 
-  constructor(message: MessageShape<O>, header: Metadata | undefined, trailer: Metadata) {
-    this.message = message;
+  constructor(header: Metadata | undefined, trailer: Metadata) {
     this.#header = header;
     this.#trailer = trailer;
   }
@@ -147,13 +178,13 @@ class GrpcAnswer<O extends DescMessage> implements UnaryAnswer<O> {
 }
 
 /** The response's headers; fails if the call fails before they come. */
-function opening<O>(call: ClientDuplexStream<Buffer, O>, attempt: Attempt): Promise<Headers> {
+function opening<O>(call: ClientDuplexStream<Buffer, O>, signal: AbortSignal | undefined): Promise<Headers> {
   return new Promise((resolve, reject) => {
     call.once("metadata", (metadata: Metadata) => resolve(toHeaders(metadata)));
     // A server that has nothing to say may send no headers at all.
     call.once("status", ({ code }: StatusObject) => (code === 0 ? resolve(new Headers()) : undefined));
     // Stays for the life of the call: without a listener an error that nobody reads would end the process.
-    call.on("error", (error) => reject(toConnectError(error, attempt)));
+    call.on("error", (error) => reject(toConnectError(error, signal)));
   });
 }
 
@@ -169,7 +200,7 @@ async function send<I extends DescMessage, O>(
   over.onCancel(() => resume?.());
   try {
     for await (const input of cancellable(inputs, over)) {
-      if (call.write(encode(schema, input))) continue;
+      if (call.write(encodeMessage(schema, input))) continue;
       await new Promise<void>((resolve) => {
         resume = resolve;
         call.once("drain", resolve);
@@ -185,14 +216,14 @@ async function send<I extends DescMessage, O>(
 /** Tells whoever still sends; nobody sees it. */
 const callIsOver = new Error("the call is over");
 
-async function* receive<O>(call: ClientDuplexStream<Buffer, O>, attempt: Attempt): AsyncIterable<O> {
+async function* receive<O>(call: ClientDuplexStream<Buffer, O>, signal: AbortSignal | undefined): AsyncIterable<O> {
   let done = false;
   try {
     for await (const message of call) yield message;
     done = true;
   } catch (error) {
     done = true;
-    throw toConnectError(error, attempt);
+    throw toConnectError(error, signal);
   } finally {
     // Whoever reads stopped before the end: the server is told.
     if (!done) call.cancel();
@@ -203,29 +234,15 @@ function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** Encoded before grpc-js sees it, which would take our own broken message for an error of the server. */
-function encode<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Buffer {
-  try {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  } catch (cause) {
-    throw notValid(schema, cause);
-  }
-}
-
 function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-function metadataOf(attempt: Attempt): Metadata {
-  const metadata = attempt.headers ? toMetadata(new Headers(attempt.headers)) : new Metadata();
-  for (const [name, value] of Object.entries(attempt.trace)) metadata.set(name, value);
-  if (attempt.endUser) metadata.set(endUserHeader, formatEndUser(attempt.endUser));
+function metadataOf({ headers, trace, endUser }: Pick<StreamRequest, "headers" | "trace" | "endUser">): Metadata {
+  const metadata = headers ? toMetadata(new Headers(headers)) : new Metadata();
+  for (const [name, value] of Object.entries(trace)) metadata.set(name, value);
+  if (endUser) metadata.set(endUserHeader, formatEndUser(endUser));
   return metadata;
-}
-
-function optionsOf(attempt: Attempt): CallOptions {
-  return { deadline: attempt.deadlineMs };
 }
 
 function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
@@ -236,9 +253,9 @@ function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): ()
   return () => signal.removeEventListener("abort", cancel);
 }
 
-function toConnectError(error: unknown, attempt: Attempt): ConnectError {
+function toConnectError(error: unknown, signal: AbortSignal | undefined): ConnectError {
   if (error instanceof ConnectError) return error;
-  if (attempt.signal?.aborted) return cancellation(attempt.signal);
+  if (signal?.aborted) return cancellation(signal);
   if (!isServiceError(error)) return rpcError(Code.Internal, "the answer could not be read", { cause: error });
   const details = error.metadata.get(statusDetailsKey)[0];
   const status = decodeStatus(codeOf(error.code), error.details, details instanceof Buffer ? details : undefined);

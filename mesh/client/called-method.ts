@@ -1,0 +1,34 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
+
+/** A method of a called service, with what every call to it needs. One object for all calls of a target. */
+export interface CalledMethod {
+  readonly desc: DescMethod;
+  readonly policy: MethodPolicy;
+  /** Its place in lists by method, from 0. */
+  readonly index: number;
+  /** Longest that one attempt may take, the call's own deadline apart. */
+  readonly attemptTimeoutMs: number;
+}
+
+/** Finds what is known of a method; descriptors are read once for each service. */
+export type CalledMethods = (method: DescMethod) => CalledMethod;
+
+/** Creates a finder that reads each service's options on its first call. @throws ContractError then */
+export function createCalledMethods(): CalledMethods {
+  const known = new Map<DescMethod, CalledMethod>();
+  const read = (service: DescService): void => {
+    for (const [desc, policy] of readPolicies(service)) {
+      const attemptTimeoutMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
+      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs });
+    }
+  };
+  return (method) => {
+    const found = known.get(method);
+    if (found !== undefined) return found;
+    read(method.parent);
+    const added = known.get(method);
+    if (added === undefined) throw new Error(`${method.name} is not a method of ${method.parent.typeName}`);
+    return added;
+  };
+}

@@ -1,0 +1,109 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethodStreaming,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { ConnectError, StreamResponse } from "@connectrpc/connect";
+import { currentCall, runAs } from "../context/call-context.ts";
+import { asConnectError } from "./attempt.ts";
+import type { CalledMethod } from "./called-method.ts";
+import type { StreamAnswer, StreamRequest } from "./endpoint.ts";
+import {
+  type CallOptions,
+  deadlineOf,
+  headersOf,
+  requireDeclaredFallback,
+  requireTimeLeft,
+  signalOf,
+} from "./outgoing-call.ts";
+import type { ClientPipeline } from "./unary-call.ts";
+
+/** Makes a streaming call: the same way as a unary one, but it is never repeated. Fails with ConnectError only. */
+export async function streamCall<I extends DescMessage, O extends DescMessage>(
+  pipeline: ClientPipeline,
+  called: CalledMethod,
+  method: DescMethodStreaming<I, O>,
+  options: CallOptions,
+  messages: AsyncIterable<MessageInitShape<I>>,
+): Promise<StreamResponse<I, O>> {
+  const { observer, telemetry, clock } = pipeline;
+  const ambient = currentCall();
+  requireDeclaredFallback(ambient, called.policy);
+  const nowMs = clock.now();
+  const deadlineMs = deadlineOf(ambient, called.policy, options.timeoutMs, nowMs);
+  const observation = observer.begin(called, ambient);
+  const request: StreamRequest = {
+    deadlineMs,
+    hurried: deadlineMs - nowMs < called.attemptTimeoutMs / 2,
+    signal: signalOf(ambient, options.signal),
+    headers: headersOf(ambient, called.policy, options.headers),
+    trace: telemetry.inject(observation.otel),
+    endUser: ambient?.endUser,
+  };
+  const end = once((error) => observer.end(observation, error));
+  const inputs = created(method.input, messages);
+  try {
+    const answer = await runAs({ otel: observation.otel }, () => open(pipeline, called, method, inputs, request));
+    return { stream: true, service: method.parent, method, ...answer, message: ending(answer.message, end) };
+  } catch (error) {
+    const visible = asConnectError(error);
+    end(visible);
+    throw visible;
+  }
+}
+
+async function open<I extends DescMessage, O extends DescMessage>(
+  { target, clock }: ClientPipeline,
+  called: CalledMethod,
+  method: DescMethodStreaming<I, O>,
+  inputs: AsyncIterable<MessageShape<I>>,
+  request: StreamRequest,
+): Promise<StreamAnswer<O>> {
+  requireTimeLeft(request, clock);
+  const endpoint = target.pick(called);
+  const trial = endpoint.breaker(called).begin("streaming");
+  endpoint.began();
+  const end = once((error) => {
+    trial.ended(error, request.hurried);
+    endpoint.ended();
+  });
+  try {
+    const answer = await endpoint.connector.stream(method, inputs, request);
+    trial.opened();
+    return { ...answer, message: ending(answer.message, end) };
+  } catch (error) {
+    end(asConnectError(error));
+    throw error;
+  }
+}
+
+async function* created<Desc extends DescMessage>(
+  schema: Desc,
+  inputs: AsyncIterable<MessageInitShape<Desc>>,
+): AsyncIterable<MessageShape<Desc>> {
+  for await (const input of inputs) yield create(schema, input);
+}
+
+type OnEnd = (error?: ConnectError) => void;
+
+function once(onEnd: OnEnd): OnEnd {
+  let told = false;
+  return (error) => {
+    if (!told) onEnd(error);
+    told = true;
+  };
+}
+
+/** Tells of the end when the messages end, or when whoever reads them stops. */
+async function* ending<T>(messages: AsyncIterable<T>, onEnd: OnEnd): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    onEnd(asConnectError(error));
+    throw error;
+  } finally {
+    onEnd();
+  }
+}
