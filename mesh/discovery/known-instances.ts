@@ -35,6 +35,7 @@ function sameInstances(a: readonly Instance[], b: readonly Instance[]): boolean 
   return a.length === b.length && a.every((instance, index) => sameInstance(instance, b[index]));
 }
 
-function sameInstance(a: Instance, b: Instance | undefined): boolean {
+/** Whether nothing that others see of an instance has changed. */
+export function sameInstance(a: Instance, b: Instance | undefined): boolean {
   return a.address === b?.address && a.version === b.version && a.zone === b.zone && a.weight === b.weight;
 }

@@ -1,11 +1,12 @@
 import { Code } from "@connectrpc/connect";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, headers, type NatsConnection } from "nats";
+import { headers, type NatsConnection } from "nats";
 import type { Random } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createTransitionLog } from "../telemetry/transition-log.ts";
 import { backoffMs, waitFor } from "./backoff.ts";
+import { dial, reconnectBackoff } from "./dial.ts";
 import { defaultDeadLetterStream, defaultEventStream, type EventStream, ensureStreams } from "./streams.ts";
 
 export interface BrokerOptions {
@@ -48,10 +49,8 @@ export interface Broker extends AsyncDisposable {
   session(signal: AbortSignal): Promise<BrokerSession>;
 }
 
-const dialTimeoutMs = 3_000;
 const publishTimeoutMs = 5_000;
 const closeTimeoutMs = 2_000;
-const reconnectBackoff = { initialMs: 100, maxMs: 1_000 };
 
 /** Creates a broker. Returns at once: whether NATS is there is no concern of a service's start. */
 export function createBroker(options: BrokerOptions): Broker {
@@ -166,40 +165,6 @@ function createSession(
       }
     },
   };
-}
-
-/**
- * Connects for the first time, trying for ever. Not by the client's own `waitOnFirstConnect`: that cannot be stopped. From the
- * first connection on the client reconnects by itself.
- */
-async function dial(
-  url: string,
-  service: string,
-  closing: AbortSignal,
-  random: Random,
-  onError: (error: unknown) => void,
-): Promise<NatsConnection | undefined> {
-  for (let failures = 1; !closing.aborted; failures += 1) {
-    try {
-      const connection = await connect({
-        servers: url,
-        name: service,
-        timeout: dialTimeoutMs,
-        maxReconnectAttempts: -1,
-        ignoreAuthErrorAbort: true,
-        reconnectDelayHandler: () => backoffMs(reconnectBackoff, 3, random),
-        pingInterval: 5_000,
-        maxPingOut: 2,
-        noAsyncTraces: true,
-      });
-      if (!closing.aborted) return connection;
-      await connection.close();
-    } catch (error) {
-      onError(error);
-      await waitFor(backoffMs(reconnectBackoff, failures, random), closing);
-    }
-  }
-  return undefined;
 }
 
 async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {

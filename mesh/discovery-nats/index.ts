@@ -1,0 +1,1 @@
+export { openDiscovery } from "./open-discovery.ts";
