@@ -267,6 +267,8 @@ test("an event whose processes all died is a dead letter after maxDeliveries, un
   await publish(["done"]);
   await eventually(async () => (await world.effects()).length === 1 && (await world.settled()));
   await consumer[Symbol.asyncDispose]();
+  // An answer on its connection: the server has heard that it asks for no more, and counts no delivery to it.
+  await (await world.broker.session(AbortSignal.timeout(5_000))).manager.getAccountInfo();
   await publish(["deadly"]);
   await publish(["done"], { msgID: "done again" });
   // Delivered twice, to processes of which nothing was heard again.
