@@ -1,0 +1,293 @@
+import type { Random } from "../contract/clock.ts";
+import { BalancedEndpoint, type Candidate, slowStart } from "./balanced-endpoint.ts";
+import { arrangeGroups, type Group, type Pool } from "./balancer-groups.ts";
+import type { Verdict } from "./endpoint-load.ts";
+import { FailureWindow } from "./outlier.ts";
+
+export interface BalancerOptions<E, Key> {
+  /** Whether an endpoint takes calls of a kind (to a method) now; asked of the few that are looked at. */
+  readonly admits: (endpoint: E, key: Key) => boolean;
+  readonly random: Random;
+  /** The zone of this process: endpoints there are preferred. */
+  readonly zone?: string | undefined;
+  /** An endpoint was ejected, or taken back. */
+  readonly onEjection?: (endpoint: E, ejected: boolean) => void;
+  /** An endpoint that was removed has ended its last call. */
+  readonly onRetired?: (endpoint: E) => void;
+}
+
+/**
+ * Chooses among the endpoints of one service: of two drawn at random the one where a call costs less, which spreads load
+ * nearly as well as knowing all of them and takes the same time for three and for a thousand.
+ *
+ * All times are monotonic milliseconds.
+ *
+ * @see https://www.eecs.harvard.edu/~michaelm/postscripts/handbook2001.pdf The power of two random choices
+ */
+export interface Balancer<E, Key> {
+  readonly members: readonly BalancedEndpoint<E>[];
+  /**
+   * Chooses, and counts the call as begun: end it with ended(), or as a stream with opened() and closed().
+   *
+   * @param key what admits() is asked about
+   * @param mayProbe the call may go to an endpoint that is probably ill: it can be repeated elsewhere
+   * @param avoid taken only if there is no other
+   * @returns undefined if none admits it
+   */
+  begin(nowMs: number, key: Key, mayProbe: boolean, avoid?: BalancedEndpoint<E>): BalancedEndpoint<E> | undefined;
+  ended(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, verdict: Verdict): void;
+  /** A stream that was begun has been opened: its endpoint is well. */
+  opened(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number): void;
+  closed(member: BalancedEndpoint<E>): void;
+  /**
+   * The ejected endpoint that should be asked whether it is well, if one is due: where no call may find out, somebody else
+   * has to, and tells tested(). Nobody else gets it meanwhile.
+   */
+  takeProbe(nowMs: number): BalancedEndpoint<E> | undefined;
+  tested(member: BalancedEndpoint<E>, nowMs: number, isWell: boolean): void;
+  /** Replaces the endpoints: those that stay keep what is known of them, new ones get their share slowly. */
+  update(nowMs: number, candidates: readonly Candidate<E>[]): void;
+  /** Sends so many percent of the calls to each version named, the rest to all others. An empty map ends the split. */
+  split(percentages: ReadonlyMap<string, number>): void;
+}
+
+/** Endpoints elsewhere take a call only where one here would cost so much more: while it is quiet, none leaves the zone. */
+const spillFactor = 5;
+/** Where both draws hit the same endpoint, another is taken if it costs less than this part: else weights would not hold. */
+const changeFactor = 0.2;
+
+export function createBalancer<E, Key>(options: BalancerOptions<E, Key>): Balancer<E, Key> {
+  return new PowerOfTwo(options);
+}
+
+class PowerOfTwo<E, Key> implements Balancer<E, Key> {
+  readonly #options: BalancerOptions<E, Key>;
+  readonly #admits: (endpoint: E, key: Key) => boolean;
+  readonly #random: Random;
+  /** Of all endpoints together. */
+  readonly #window = new FailureWindow();
+  #members: readonly BalancedEndpoint<E>[] = [];
+  #groups: readonly Group<E>[] = [];
+  #percentages: ReadonlyMap<string, number> = new Map();
+  #ejected: readonly BalancedEndpoint<E>[] = [];
+  /** When the next ejected endpoint may be probed. */
+  #probeDueAtMs = Number.POSITIVE_INFINITY;
+  /** Until then some get less than their whole share. */
+  #slowUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: BalancerOptions<E, Key>) {
+    this.#options = options;
+    this.#admits = options.admits;
+    this.#random = options.random;
+  }
+
+  get members(): readonly BalancedEndpoint<E>[] {
+    return this.#members;
+  }
+
+  begin(nowMs: number, key: Key, mayProbe: boolean, avoid?: BalancedEndpoint<E>): BalancedEndpoint<E> | undefined {
+    const due = mayProbe && nowMs >= this.#probeDueAtMs ? this.#dueProbe(nowMs) : undefined;
+    const isProbe = due !== undefined && due !== avoid && this.#admits(due.endpoint, key);
+    const chosen = isProbe ? due : (this.#choose(nowMs, key, avoid) ?? this.#anyOther(key, avoid));
+    if (chosen === undefined) return undefined;
+    if (chosen.outlier.isEjected) this.#beginProbe(chosen, nowMs);
+    chosen.load.begin(nowMs);
+    return chosen;
+  }
+
+  ended(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, verdict: Verdict): void {
+    member.load.end(nowMs, startedAtMs, verdict);
+    if (member.isRemoved) this.#retireIfIdle(member);
+    else if (verdict !== "unknown") this.#learn(member, nowMs, startedAtMs, verdict === "ill");
+    else if (member.outlier.isEjected) {
+      member.outlier.nothingLearnt(nowMs, startedAtMs);
+      this.#planProbe();
+    }
+  }
+
+  opened(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number): void {
+    member.load.opened(nowMs);
+    if (!member.isRemoved) this.#learn(member, nowMs, startedAtMs, false);
+  }
+
+  closed(member: BalancedEndpoint<E>): void {
+    member.load.closed();
+    if (member.isRemoved) this.#retireIfIdle(member);
+  }
+
+  takeProbe(nowMs: number): BalancedEndpoint<E> | undefined {
+    if (nowMs < this.#probeDueAtMs) return undefined;
+    const due = this.#dueProbe(nowMs);
+    if (due !== undefined) this.#beginProbe(due, nowMs);
+    return due;
+  }
+
+  tested(member: BalancedEndpoint<E>, nowMs: number, isWell: boolean): void {
+    if (!member.isRemoved && member.outlier.isEjected) this.#learn(member, nowMs, nowMs, !isWell);
+  }
+
+  update(nowMs: number, candidates: readonly Candidate<E>[]): void {
+    const leaving = new Map(this.#members.map((member) => [member.endpoint, member]));
+    // The first ones are all as new: none of them has to be spared.
+    const isFirst = leaving.size === 0;
+    this.#members = candidates.map(({ endpoint, weight = 1, zone, version }) => {
+      const member = leaving.get(endpoint) ?? this.#createMember(endpoint, nowMs, isFirst);
+      leaving.delete(endpoint);
+      return Object.assign(member, { weight, zone, version });
+    });
+    this.#arrange();
+    while (this.#ejected.length > this.#members.length / 2) this.#readmitFirst(nowMs);
+    for (const member of leaving.values()) {
+      member.isRemoved = true;
+      this.#retireIfIdle(member);
+    }
+  }
+
+  split(percentages: ReadonlyMap<string, number>): void {
+    this.#percentages = percentages;
+    this.#arrange();
+  }
+
+  /** The way of nearly every call: two draws, one comparison. */
+  #choose(nowMs: number, key: Key, avoid: BalancedEndpoint<E> | undefined): BalancedEndpoint<E> | undefined {
+    const group = this.#drawGroup();
+    if (group === undefined) return undefined;
+    const near = this.#chooseIn(group.near, nowMs, key, avoid);
+    if (group.far.members.length === 0) return near;
+    if (near === undefined) return this.#chooseIn(group.far, nowMs, key, avoid);
+    const far = group.far.members[this.#drawFrom(group.far, nowMs)];
+    if (far === undefined || far === avoid || !this.#admits(far.endpoint, key)) return near;
+    return far.costFromAfar(nowMs, near.load.latencyMs(nowMs)) * spillFactor < near.cost(nowMs) ? far : near;
+  }
+
+  #drawGroup(): Group<E> | undefined {
+    const groups = this.#groups;
+    if (groups.length <= 1) return groups[0];
+    const chance = this.#random() * 100;
+    return groups.find(({ upTo }) => chance < upTo);
+  }
+
+  #chooseIn(pool: Pool<E>, nowMs: number, key: Key, avoid: BalancedEndpoint<E> | undefined) {
+    const { members } = pool;
+    const firstAt = this.#drawFrom(pool, nowMs);
+    const secondAt = this.#drawFrom(pool, nowMs);
+    // Drawn twice: another one has its chance, but that is drawn evenly, whatever its weight, and has to be clearly better.
+    const isSame = firstAt === secondAt;
+    const first = members[firstAt];
+    const second = isSame ? members[this.#another(firstAt, members.length)] : members[secondAt];
+    const mayFirst = first !== undefined && first !== avoid && this.#admits(first.endpoint, key);
+    const maySecond = second !== undefined && second !== avoid && this.#admits(second.endpoint, key);
+    if (!mayFirst) return maySecond ? second : undefined;
+    if (!maySecond) return first;
+    return second.cost(nowMs) < first.cost(nowMs) * (isSame ? changeFactor : 1) ? second : first;
+  }
+
+  /** @returns a place in the pool */
+  #drawFrom({ members, draw }: Pool<E>, nowMs: number): number {
+    const place = draw(this.#random());
+    const isSpared = nowMs < this.#slowUntilMs && members[place]?.takes(nowMs, this.#random()) === false;
+    return isSpared ? this.#another(place, members.length) : place;
+  }
+
+  /** Any other place of so many; the same if there is one. */
+  #another(place: number, count: number): number {
+    return count < 2 ? place : (place + 1 + Math.floor(this.#random() * (count - 1))) % count;
+  }
+
+  /** None of those drawn takes the call: whoever does, of any version and zone; an ejected one or the avoided one at last. */
+  #anyOther(key: Key, avoid: BalancedEndpoint<E> | undefined): BalancedEndpoint<E> | undefined {
+    const members = this.#members;
+    const from = Math.floor(this.#random() * members.length);
+    let ejected: BalancedEndpoint<E> | undefined;
+    let avoided: BalancedEndpoint<E> | undefined;
+    for (let step = 0; step < members.length; step++) {
+      const member = members[(from + step) % members.length];
+      if (member === undefined || !this.#admits(member.endpoint, key)) continue;
+      if (member === avoid) avoided = member;
+      else if (!member.outlier.isEjected) return member;
+      else ejected ??= member;
+    }
+    return avoided && !avoided.outlier.isEjected ? avoided : (ejected ?? avoided);
+  }
+
+  #learn(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, failed: boolean): void {
+    const event = member.outlier.record(nowMs, startedAtMs, failed, this.#window);
+    if (event === undefined) return;
+    if (event === "readmitted") this.#readmit(member, nowMs);
+    else if (event === "ejected again") this.#ejectAgain(member, nowMs);
+    else if (this.#mayEject()) this.#eject(member, nowMs);
+  }
+
+  /** Never more than half: the rest would have to carry all. */
+  #mayEject(): boolean {
+    return this.#ejected.length + 1 <= this.#members.length / 2;
+  }
+
+  #eject(member: BalancedEndpoint<E>, nowMs: number): void {
+    member.outlier.eject(nowMs, this.#random);
+    this.#arrange();
+    this.#options.onEjection?.(member.endpoint, true);
+  }
+
+  #ejectAgain(member: BalancedEndpoint<E>, nowMs: number): void {
+    member.outlier.eject(nowMs, this.#random);
+    this.#planProbe();
+  }
+
+  #readmit(member: BalancedEndpoint<E>, nowMs: number): void {
+    member.outlier.readmit(nowMs, this.#window);
+    this.#startSlowly(member, nowMs);
+    this.#arrange();
+    this.#options.onEjection?.(member.endpoint, false);
+  }
+
+  /** Well ones have left: of those that stay, the one whose time is up first has to help. */
+  #readmitFirst(nowMs: number): void {
+    const [first, ...others] = this.#ejected;
+    if (first === undefined) return;
+    const next = others.reduce((a, b) => (b.outlier.probeDueAtMs < a.outlier.probeDueAtMs ? b : a), first);
+    this.#readmit(next, nowMs);
+  }
+
+  #dueProbe(nowMs: number): BalancedEndpoint<E> | undefined {
+    return this.#ejected.find(({ outlier }) => nowMs >= outlier.probeDueAtMs);
+  }
+
+  #beginProbe(member: BalancedEndpoint<E>, nowMs: number): void {
+    member.outlier.probe(nowMs);
+    this.#planProbe();
+  }
+
+  #planProbe(): void {
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const { outlier } of this.#ejected) dueAtMs = Math.min(dueAtMs, outlier.probeDueAtMs);
+    this.#probeDueAtMs = dueAtMs;
+  }
+
+  /** Works out who may be drawn: the work of a change, so that a choice has none. */
+  #arrange(): void {
+    const heaviest = this.#members.reduce((most, { weight }) => Math.max(most, weight), 0);
+    for (const member of this.#members) member.share = member.weight / heaviest;
+    this.#ejected = this.#members.filter(({ outlier }) => outlier.isEjected);
+    const drawable = this.#members.filter(({ outlier }) => !outlier.isEjected);
+    this.#groups = arrangeGroups(drawable, this.#percentages, this.#options.zone);
+    this.#planProbe();
+  }
+
+  #createMember(endpoint: E, nowMs: number, isFirst: boolean): BalancedEndpoint<E> {
+    const member = new BalancedEndpoint(endpoint);
+    if (!isFirst) this.#startSlowly(member, nowMs);
+    return member;
+  }
+
+  #startSlowly(member: BalancedEndpoint<E>, nowMs: number): void {
+    const known = this.#members.filter((other) => other !== member && !other.outlier.isEjected);
+    const sumMs = known.reduce((sum, { load }) => sum + load.lastLatencyMs, 0);
+    member.startSlowly(nowMs, known.length === 0 ? 0 : sumMs / known.length);
+    this.#slowUntilMs = nowMs + slowStart.timeMs;
+  }
+
+  #retireIfIdle(member: BalancedEndpoint<E>): void {
+    if (member.isIdle) this.#options.onRetired?.(member.endpoint);
+  }
+}
