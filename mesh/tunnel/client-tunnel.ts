@@ -1,8 +1,7 @@
 import type { ConnectError } from "@connectrpc/connect";
+import type { Criticality } from "../gen/weft/v1/options_pb.ts";
+import type { Entries } from "./entries.ts";
 import type { TraceWords } from "./trace-words.ts";
-
-/** Metadata as names and values in turn: no object for each entry. Binary values are base64. */
-export type Entries = readonly string[];
 
 /**
  * A call as whoever makes it keeps it: one object for the call's whole life. The tunnel reads its fields during send(), and calls
@@ -17,10 +16,10 @@ export interface TunnelCall extends TraceWords {
   readonly timeoutMs: number;
   /** Everything but trace, attempt and criticality; undefined for none. */
   readonly metadata: Entries | undefined;
-  /** Repetitions above in the chain; 0 for none. */
+  /** Which attempt it is part of, along the chain; 0 is as 1. */
   readonly attempt: number;
-  /** A number of weft.v1's criticality; 0: nobody has said. */
-  readonly criticality: number;
+  /** What the chain's first method is; unspecified: this call is the first. */
+  readonly criticality: Criticality;
   /** The tunnel's own: the call's id there. -1 from the start, and when it is over. */
   tunnelId: number;
   /** The call has succeeded. The answer is good during this only, its message for longer (but it keeps a whole frame in memory). */

@@ -1,5 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
-import type { Entries } from "./client-tunnel.ts";
+import type { Criticality } from "../gen/weft/v1/options_pb.ts";
+import type { Entries } from "./entries.ts";
 import type { TraceWords } from "./trace-words.ts";
 
 /** A call as it was read. One object for all calls of a tunnel: what is needed later is copied. */
@@ -12,8 +13,10 @@ export interface ReceivedCall extends TraceWords {
   readonly message: Uint8Array;
   /** An array of the call's own; undefined for none. */
   readonly metadata: Entries | undefined;
+  /** 0 is as 1. */
   readonly attempt: number;
-  readonly criticality: number;
+  /** May be a value that this release does not know: as unspecified. */
+  readonly criticality: Criticality;
   /** When its frame was read: the clock's monotonic(), one reading for each frame. */
   readonly receivedAtMs: number;
 }

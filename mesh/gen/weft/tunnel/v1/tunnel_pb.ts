@@ -48,31 +48,35 @@
 // There is no other window: an answer gives back what its call took. A call that finds no room waits, takes another tunnel, or
 // a gRPC call of its own. Answers are bounded by the stream's own flow control; a server whose answers are not
 // read stops reading calls, and may end the tunnel with RESOURCE_EXHAUSTED.
+// Metadata of a call or answer are at most 8 KiB, names and values together.
 // A frame has at most 256 KiB. Senders aim at 64 KiB, and never keep a frame back to fill it.
 // An answer above 64 KiB comes in parts, each in another frame, so that other answers can pass between them (FEATURE_ANSWER_PARTS).
 //
 // # Order
 //
-// Frames take effect in their order. Within a frame the fields take effect in the order of their numbers: first hello, then
-// methods, calls, cancels. (So a frame must not cancel a call and use its id again.)
+// Frames take effect in their order. The fields of a frame may be read in the order in which they stand, or in that of their numbers
+// (generated code knows no other): a writer writes such frames only of which both mean the same. So a method stands before its first call, a
+// call before its cancel, and no frame cancels an id and uses it again.
 //
 // # Other versions
 //
 // Whoever receives a field that it does not know skips it; a bit of features that it does not know counts as not set. A feature is
 // used only if both have set its bit, so a new field whose loss would matter needs a feature. What cannot be had that way
-// is a new version. A frame that breaks a rule here ends the tunnel with INVALID_ARGUMENT and a message that says which.
+// is a new version. Enum values that are not known count as not said. A frame that breaks a rule here ends the tunnel with INVALID_ARGUMENT and a message that says which.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Status } from "../../../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../../../google/rpc/status_pb.ts";
+import type { Criticality } from "../../v1/options_pb.ts";
+import { file_weft_v1_options } from "../../v1/options_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file weft/tunnel/v1/tunnel.proto.
  */
 export const file_weft_tunnel_v1_tunnel: GenFile = /*@__PURE__*/
-  fileDesc("Cht3ZWZ0L3R1bm5lbC92MS90dW5uZWwucHJvdG8SDndlZnQudHVubmVsLnYxIpgBCgtDbGllbnRGcmFtZRIqCgVoZWxsbxgBIAEoCzIbLndlZnQudHVubmVsLnYxLkNsaWVudEhlbGxvEicKB21ldGhvZHMYAiADKAsyFi53ZWZ0LnR1bm5lbC52MS5NZXRob2QSIwoFY2FsbHMYAyADKAsyFC53ZWZ0LnR1bm5lbC52MS5DYWxsEg8KB2NhbmNlbHMYBCADKA0iYwoLQ2xpZW50SGVsbG8SEwoLdmVyc2lvbl9taW4YASABKA0SEwoLdmVyc2lvbl9tYXgYAiABKA0SEAoIZmVhdHVyZXMYAyABKA0SGAoQYW5zd2VyX2J5dGVzX21heBgEIAEoDSImCgZNZXRob2QSDgoGbnVtYmVyGAEgASgNEgwKBHBhdGgYAiABKAkipQEKBENhbGwSCgoCaWQYASABKA0SDgoGbWV0aG9kGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0SDwoHbWVzc2FnZRgEIAEoDBINCgV0cmFjZRgFIAEoDBInCghtZXRhZGF0YRgGIAMoCzIVLndlZnQudHVubmVsLnYxLkVudHJ5Eg8KB2F0dGVtcHQYByABKA0SEwoLY3JpdGljYWxpdHkYCCABKA0iJAoFRW50cnkSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSJ0CgtTZXJ2ZXJGcmFtZRIqCgVoZWxsbxgBIAEoCzIbLndlZnQudHVubmVsLnYxLlNlcnZlckhlbGxvEicKB2Fuc3dlcnMYAiADKAsyFi53ZWZ0LnR1bm5lbC52MS5BbnN3ZXISEAoIZHJhaW5pbmcYAyABKAgijgEKC1NlcnZlckhlbGxvEg8KB3ZlcnNpb24YASABKA0SEAoIZmVhdHVyZXMYAiABKA0SEQoJY2FsbHNfbWF4GAMgASgNEhkKEXJlcXVlc3RfYnl0ZXNfbWF4GAQgASgNEhkKEW1lc3NhZ2VfYnl0ZXNfbWF4GAUgASgNEhMKC21ldGhvZHNfbWF4GAYgASgNIqYBCgZBbnN3ZXISCgoCaWQYASABKA0SDwoHbWVzc2FnZRgCIAEoDBIiCgZzdGF0dXMYAyABKAsyEi5nb29nbGUucnBjLlN0YXR1cxIlCgZoZWFkZXIYBCADKAsyFS53ZWZ0LnR1bm5lbC52MS5FbnRyeRImCgd0cmFpbGVyGAUgAygLMhUud2VmdC50dW5uZWwudjEuRW50cnkSDAoEbW9yZRgGIAEoCCo8CgdGZWF0dXJlEhcKE0ZFQVRVUkVfVU5TUEVDSUZJRUQQABIYChRGRUFUVVJFX0FOU1dFUl9QQVJUUxABMlUKDVR1bm5lbFNlcnZpY2USRAoET3BlbhIbLndlZnQudHVubmVsLnYxLkNsaWVudEZyYW1lGhsud2VmdC50dW5uZWwudjEuU2VydmVyRnJhbWUoATABYgZwcm90bzM", [file_google_rpc_status]);
+  fileDesc("Cht3ZWZ0L3R1bm5lbC92MS90dW5uZWwucHJvdG8SDndlZnQudHVubmVsLnYxIpgBCgtDbGllbnRGcmFtZRIqCgVoZWxsbxgBIAEoCzIbLndlZnQudHVubmVsLnYxLkNsaWVudEhlbGxvEicKB21ldGhvZHMYAiADKAsyFi53ZWZ0LnR1bm5lbC52MS5NZXRob2QSIwoFY2FsbHMYAyADKAsyFC53ZWZ0LnR1bm5lbC52MS5DYWxsEg8KB2NhbmNlbHMYBCADKA0iYwoLQ2xpZW50SGVsbG8SEwoLdmVyc2lvbl9taW4YASABKA0SEwoLdmVyc2lvbl9tYXgYAiABKA0SEAoIZmVhdHVyZXMYAyABKA0SGAoQYW5zd2VyX2J5dGVzX21heBgEIAEoDSImCgZNZXRob2QSDgoGbnVtYmVyGAEgASgNEgwKBHBhdGgYAiABKAkiuwEKBENhbGwSCgoCaWQYASABKA0SDgoGbWV0aG9kGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0SDwoHbWVzc2FnZRgEIAEoDBINCgV0cmFjZRgFIAEoDBInCghtZXRhZGF0YRgGIAMoCzIVLndlZnQudHVubmVsLnYxLkVudHJ5Eg8KB2F0dGVtcHQYByABKA0SKQoLY3JpdGljYWxpdHkYCCABKA4yFC53ZWZ0LnYxLkNyaXRpY2FsaXR5IiQKBUVudHJ5EgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkidAoLU2VydmVyRnJhbWUSKgoFaGVsbG8YASABKAsyGy53ZWZ0LnR1bm5lbC52MS5TZXJ2ZXJIZWxsbxInCgdhbnN3ZXJzGAIgAygLMhYud2VmdC50dW5uZWwudjEuQW5zd2VyEhAKCGRyYWluaW5nGAMgASgIIo4BCgtTZXJ2ZXJIZWxsbxIPCgd2ZXJzaW9uGAEgASgNEhAKCGZlYXR1cmVzGAIgASgNEhEKCWNhbGxzX21heBgDIAEoDRIZChFyZXF1ZXN0X2J5dGVzX21heBgEIAEoDRIZChFtZXNzYWdlX2J5dGVzX21heBgFIAEoDRITCgttZXRob2RzX21heBgGIAEoDSKmAQoGQW5zd2VyEgoKAmlkGAEgASgNEg8KB21lc3NhZ2UYAiABKAwSIgoGc3RhdHVzGAMgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXMSJQoGaGVhZGVyGAQgAygLMhUud2VmdC50dW5uZWwudjEuRW50cnkSJgoHdHJhaWxlchgFIAMoCzIVLndlZnQudHVubmVsLnYxLkVudHJ5EgwKBG1vcmUYBiABKAgqPAoHRmVhdHVyZRIXChNGRUFUVVJFX1VOU1BFQ0lGSUVEEAASGAoURkVBVFVSRV9BTlNXRVJfUEFSVFMQATJVCg1UdW5uZWxTZXJ2aWNlEkQKBE9wZW4SGy53ZWZ0LnR1bm5lbC52MS5DbGllbnRGcmFtZRobLndlZnQudHVubmVsLnYxLlNlcnZlckZyYW1lKAEwAWIGcHJvdG8z", [file_google_rpc_status, file_weft_v1_options]);
 
 /**
  * From the client.
@@ -232,20 +236,19 @@ export type Call = Message<"weft.tunnel.v1.Call"> & {
   metadata: Entry[];
 
   /**
-   * How many attempts of the calls above this one in the chain were repetitions of one that had failed. Over plain gRPC: the
-   * member weft-attempt of the metadata's W3C baggage.
+   * Which attempt the call is part of: above 1, a call above it in the chain, or it itself, repeats one that failed; 0 is as 1. Over plain
+   * gRPC: the member weft-attempt of the metadata's W3C baggage.
    *
    * @generated from field: uint32 attempt = 7;
    */
   attempt: number;
 
   /**
-   * How much the caller needs it: a number of weft.v1's criticality, as the first hop of the chain has set it. 0: nobody has said. Over plain gRPC:
-   * the member weft-criticality of the metadata's W3C baggage.
+   * What the chain's first method is. Unspecified: this call is the first. Over plain gRPC: the member weft-criticality of the baggage.
    *
-   * @generated from field: uint32 criticality = 8;
+   * @generated from field: weft.v1.Criticality criticality = 8;
    */
-  criticality: number;
+  criticality: Criticality;
 };
 
 /**
