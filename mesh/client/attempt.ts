@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
+import type { TraceIds } from "../context/trace-ids.ts";
 import type { Trial } from "../resilience/breaker.ts";
 import type { CalledMethod } from "./called-method.ts";
 import type { Endpoint, HeadersInput, UnaryWay } from "./endpoint.ts";
@@ -15,25 +16,15 @@ export interface AnswerMetadata {
 export interface AttemptedCall {
   readonly called: CalledMethod;
   readonly input: Message;
+  /** Of the whole call: milliseconds since the epoch; Infinity if there is none. */
+  readonly deadlineMs: number;
   readonly headers: HeadersInput;
-  /** The trace context, as headers. */
-  readonly trace: Readonly<Record<string, string>>;
+  readonly trace: TraceIds | undefined;
   readonly endUser: EndUser | undefined;
   /** The request as it goes over a wire; made once. @throws ConnectError INVALID_ARGUMENT if it is no valid message */
   encoded(): Buffer;
-  attemptAnswered(attempt: Attempt, message: Message, metadata: AnswerMetadata | undefined): void;
+  attemptSucceeded(attempt: Attempt, message: Message, metadata: AnswerMetadata | undefined): void;
   attemptFailed(attempt: Attempt, error: ConnectError): void;
-}
-
-export interface AttemptLimits {
-  /** 1 for the first. */
-  readonly number: number;
-  /** Milliseconds since the epoch; Infinity if there is none. */
-  readonly deadlineMs: number;
-  /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
-  readonly hurried: boolean;
-  /** Monotonic. */
-  readonly startedAtMs: number;
 }
 
 /**
@@ -42,24 +33,33 @@ export interface AttemptLimits {
 export class Attempt {
   readonly call: AttemptedCall;
   readonly endpoint: Endpoint;
+  /** 1 for the first. */
   readonly number: number;
+  /** Milliseconds since the epoch; Infinity if there is none. */
   readonly deadlineMs: number;
+  /** Monotonic. */
   readonly startedAtMs: number;
+  /** Monotonic; Infinity while it is under way. */
+  endedAtMs = Number.POSITIVE_INFINITY;
   /** What the way knows it by; the way's own. */
-  sent: unknown;
+  sent: unknown = undefined;
+  /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
   readonly #hurried: boolean;
   readonly #trial: Trial;
-  #way: UnaryWay | undefined;
+  #way: UnaryWay | undefined = undefined;
   #over = false;
 
-  constructor(call: AttemptedCall, endpoint: Endpoint, limits: AttemptLimits) {
+  /** @param nowMs milliseconds since the epoch @param startedAtMs the same moment, monotonic */
+  constructor(call: AttemptedCall, endpoint: Endpoint, number: number, nowMs: number, startedAtMs: number) {
+    const { called } = call;
+    const allowedMs = called.attemptTimeoutMs;
     this.call = call;
     this.endpoint = endpoint;
-    this.number = limits.number;
-    this.deadlineMs = limits.deadlineMs;
-    this.startedAtMs = limits.startedAtMs;
-    this.#hurried = limits.hurried;
-    this.#trial = endpoint.breaker(call.called).begin("unary");
+    this.number = number;
+    this.deadlineMs = Math.min(call.deadlineMs, nowMs + allowedMs);
+    this.startedAtMs = startedAtMs;
+    this.#hurried = this.deadlineMs - nowMs < allowedMs / 2;
+    this.#trial = endpoint.breaker(called).begin("unary");
   }
 
   send(): void {
@@ -68,10 +68,12 @@ export class Attempt {
     this.#way.send(this);
   }
 
-  answered(message: Message, metadata: AnswerMetadata | undefined): void {
+  /** @param endedAtMs monotonic */
+  succeeded(message: Message, metadata: AnswerMetadata | undefined, endedAtMs: number): void {
     if (this.#over) return;
+    this.endedAtMs = endedAtMs;
     this.#end(undefined);
-    this.call.attemptAnswered(this, message, metadata);
+    this.call.attemptSucceeded(this, message, metadata);
   }
 
   failed(error: ConnectError): void {

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
+import type { CallDurations } from "../telemetry/call-durations.ts";
 
 /** A method of a called service, with what every call to it needs. One object for all calls of a target. */
 export interface CalledMethod {
@@ -9,18 +10,20 @@ export interface CalledMethod {
   readonly index: number;
   /** Longest that one attempt may take, the call's own deadline apart. */
   readonly attemptTimeoutMs: number;
+  /** How long the calls took, retries included. */
+  readonly durations: CallDurations;
 }
 
 /** Finds what is known of a method; descriptors are read once for each service. */
 export type CalledMethods = (method: DescMethod) => CalledMethod;
 
 /** Creates a finder that reads each service's options on its first call. @throws ContractError then */
-export function createCalledMethods(): CalledMethods {
+export function createCalledMethods(durationsOf: (path: string) => CallDurations): CalledMethods {
   const known = new Map<DescMethod, CalledMethod>();
   const read = (service: DescService): void => {
     for (const [desc, policy] of readPolicies(service)) {
       const attemptTimeoutMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs });
+      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, durations: durationsOf(policy.path) });
     }
   };
   return (method) => {

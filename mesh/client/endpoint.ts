@@ -1,6 +1,7 @@
 import { type DescMessage, type DescMethodStreaming, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
+import type { TraceIds } from "../context/trace-ids.ts";
 import type { Instance } from "../contract/discovery.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { Breaker } from "../resilience/breaker.ts";
@@ -21,8 +22,7 @@ export interface UnaryWay {
 /** A streaming call, ready to leave. */
 export interface StreamRequest {
   readonly headers: HeadersInput;
-  /** The trace context, as headers. */
-  readonly trace: Readonly<Record<string, string>>;
+  readonly trace: TraceIds | undefined;
   /** Milliseconds since the epoch; Infinity if there is none. */
   readonly deadlineMs: number;
   /** It has less than half of the time that the contract gives. */

@@ -22,6 +22,7 @@ import { pushbackTrailer } from "../contract/pushback.ts";
 import { type AnswerMetadata, type Attempt, asConnectError } from "./attempt.ts";
 import { type Connector, encodeMessage, type StreamRequest, type UnaryWay } from "./endpoint.ts";
 import { type Connections, createConnections } from "./grpc-connections.ts";
+import { traceHeaders } from "./outgoing-call.ts";
 
 /** Bounds and habits of one connection. */
 const channelOptions: ChannelOptions = {
@@ -72,7 +73,7 @@ export function createGrpcConnector(
   const way: UnaryWay = {
     send(attempt) {
       try {
-        sendUnary(connections, attempt);
+        sendUnary(connections, clock, attempt);
       } catch (error) {
         attempt.failed(asConnectError(error));
       }
@@ -112,7 +113,7 @@ export function createGrpcConnector(
 }
 
 /** @throws ConnectError if the request is no valid message */
-function sendUnary(connections: Connections, attempt: Attempt): void {
+function sendUnary(connections: Connections, clock: Clock, attempt: Attempt): void {
   const { call } = attempt;
   const { desc: method } = call.called;
   const bytes = call.encoded();
@@ -139,25 +140,20 @@ function sendUnary(connections: Connections, attempt: Attempt): void {
   });
   // A good answer's trailers come after the callback, with the status.
   sent.on("status", (status: StatusObject) => {
-    if (status.code === 0 && answer !== undefined) finish(attempt, method, answer, header, status.metadata);
+    if (status.code !== 0 || answer === undefined) return;
+    finish(attempt, answer, new GrpcMetadata(header, status.metadata), clock);
   });
 }
 
-function finish(
-  attempt: Attempt,
-  { output }: DescMethod,
-  answer: Buffer,
-  header: Metadata | undefined,
-  trailer: Metadata,
-): void {
+function finish(attempt: Attempt, answer: Buffer, metadata: AnswerMetadata, clock: Clock): void {
   let message: Message;
   try {
-    message = fromBinary(output, answer);
+    message = fromBinary(attempt.call.called.desc.output, answer);
   } catch (cause) {
     attempt.failed(rpcError(Code.Internal, "the answer could not be read", { cause }));
     return;
   }
-  attempt.answered(message, new GrpcMetadata(header, trailer));
+  attempt.succeeded(message, metadata, clock.monotonic());
 }
 
 /** Metadata that become Headers when somebody asks, which few do. */
@@ -240,7 +236,8 @@ function asIs(bytes: Buffer): Buffer {
 
 function metadataOf({ headers, trace, endUser }: Pick<StreamRequest, "headers" | "trace" | "endUser">): Metadata {
   const metadata = headers ? toMetadata(new Headers(headers)) : new Metadata();
-  for (const [name, value] of Object.entries(trace)) metadata.set(name, value);
+  const traced = traceHeaders(trace);
+  for (let index = 0; index < traced.length; index += 2) metadata.set(traced[index] ?? "", traced[index + 1] ?? "");
   if (endUser) metadata.set(endUserHeader, formatEndUser(endUser));
   return metadata;
 }

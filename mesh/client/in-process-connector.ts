@@ -4,10 +4,13 @@ import { inContext } from "../context/ambient-iterable.ts";
 import { currentCall } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { resumed } from "../context/resumed.ts";
+import type { TraceIds } from "../context/trace-ids.ts";
+import { type Clock, systemClock } from "../contract/clock.ts";
 import { cancellation, rpcError } from "../contract/errors.ts";
 import type { InProcessNetwork, InProcessServer } from "../server/in-process-network.ts";
 import { asConnectError } from "./attempt.ts";
 import { type Connector, type HeadersInput, notValid, type UnaryWay } from "./endpoint.ts";
+import { traceHeaders } from "./outgoing-call.ts";
 
 /**
  * Calls a service of the same process: no socket, no encoding. Each side gets messages of its own, so that neither can
@@ -15,7 +18,12 @@ import { type Connector, type HeadersInput, notValid, type UnaryWay } from "./en
  *
  * @param peer SPIFFE id of the calling service
  */
-export function createInProcessConnector(network: InProcessNetwork, service: string, peer: string): Connector {
+export function createInProcessConnector(
+  network: InProcessNetwork,
+  service: string,
+  peer: string,
+  clock: Clock = systemClock,
+): Connector {
   const server = (): InProcessServer => {
     const found = network.find(service);
     if (found === undefined) throw rpcError(Code.Unavailable, `${service} is not running in this process`);
@@ -39,7 +47,7 @@ export function createInProcessConnector(network: InProcessNetwork, service: str
         server()
           .unary(call, copy(method.input, input))
           .then(
-            (answer) => attempt.answered(answer.message, answer),
+            (answer) => attempt.succeeded(answer.message, answer, clock.monotonic()),
             (error: unknown) => attempt.failed(asConnectError(error)),
           );
       } catch (error) {
@@ -77,9 +85,10 @@ export function createInProcessConnector(network: InProcessNetwork, service: str
   };
 }
 
-function withTrace(given: HeadersInput, trace: Readonly<Record<string, string>>): Headers {
+function withTrace(given: HeadersInput, trace: TraceIds | undefined): Headers {
   const headers = new Headers(given);
-  for (const [name, value] of Object.entries(trace)) headers.set(name, value);
+  const traced = traceHeaders(trace);
+  for (let index = 0; index < traced.length; index += 2) headers.set(traced[index] ?? "", traced[index + 1] ?? "");
   return headers;
 }
 

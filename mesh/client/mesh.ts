@@ -47,8 +47,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const targets = new Map<string, Target>();
   const transports = new Map<string, Transport>();
   const edges = new Map<string, EdgeSettings>();
-  const observerOf = createClientObservers(telemetry, clock);
-  const methods = createCalledMethods();
+  const observerOf = createClientObservers(telemetry);
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
   watchBreakers(telemetry, breakers);
 
@@ -58,7 +57,7 @@ export function createMesh(options: MeshOptions): Mesh {
     return settings;
   };
   const connectorsOf = (service: string): ((instance: Instance) => Connector) => {
-    if (inProcess) return () => createInProcessConnector(inProcess, service, credentials.id);
+    if (inProcess) return () => createInProcessConnector(inProcess, service, credentials.id, clock);
     const channelCredentials = credentials.forClient(service);
     return ({ address }) => createGrpcConnector(address, service, channelCredentials, clock);
   };
@@ -82,7 +81,8 @@ export function createMesh(options: MeshOptions): Mesh {
     });
     target.update(instancesOf(service));
     targets.set(service, target);
-    return createMeshTransport({ target, observer: observerOf(service), telemetry, clock, random }, methods);
+    const observer = observerOf(service);
+    return createMeshTransport({ target, observer, clock, random }, createCalledMethods(observer.durationsOf));
   };
 
   return {

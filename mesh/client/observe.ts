@@ -1,80 +1,85 @@
-import type { Code, ConnectError } from "@connectrpc/connect";
-import { type Attributes, type Context, type Span, SpanKind } from "@opentelemetry/api";
+import type { ConnectError } from "@connectrpc/connect";
+import { type Attributes, ROOT_CONTEXT, type Span, SpanKind } from "@opentelemetry/api";
 import type { CallContext } from "../context/call-context.ts";
-import { currentOtelContext } from "../context/call-context.ts";
-import { type Clock, systemClock } from "../contract/clock.ts";
+import { type TraceIds, traceIdsOf } from "../context/trace-ids.ts";
 import { statusName } from "../contract/grpc-status.ts";
-import { createDurationHistogram } from "../telemetry/duration-histogram.ts";
+import type { CallDurations } from "../telemetry/call-durations.ts";
 import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import type { CalledMethod } from "./called-method.ts";
 
 /** What is noted of one outgoing call. */
-export interface Observation {
+export interface ObservedCall {
   readonly called: CalledMethod;
   /** Monotonic. */
   readonly startedAtMs: number;
-  readonly span: Span;
-  /** The context in which the call's span is the current one. */
-  readonly otel: Context;
+  /** Of a trace that is recorded; undefined for most. */
+  span: Span | undefined;
+  /** Where the called service's work belongs. */
+  trace: TraceIds | undefined;
 }
 
 /** The client's RED metrics and spans, named as OpenTelemetry's RPC conventions have them. */
 export interface ClientObserver {
-  begin(called: CalledMethod, ambient: CallContext | undefined): Observation;
+  durationsOf(path: string): CallDurations;
+  /** Sets the call's span, if its trace is recorded, and its place in the trace. */
+  begin(call: ObservedCall, ambient: CallContext | undefined): void;
   /** Another attempt is about to wait. */
-  retry(call: Observation, attempt: number, delayMs: number): void;
-  /** Records the outcome; once. */
-  end(call: Observation, error?: ConnectError): void;
+  retry(call: ObservedCall, attempt: number, delayMs: number): void;
+  /** Records the outcome; once. @param endedAtMs monotonic */
+  end(call: ObservedCall, endedAtMs: number, error: ConnectError | undefined): void;
 }
 
 /** Creates what observes the calls to a service. @param target the called service's name */
 export type CreateObserver = (target: string) => ClientObserver;
 
 /** Creates the metrics of a client; once for each mesh. */
-export function createClientObservers(telemetry: Telemetry, clock: Clock = systemClock): CreateObserver {
-  const duration = createDurationHistogram(telemetry.meter, "rpc.client.call.duration", "Calls made, retries included");
+export function createClientObservers(telemetry: Telemetry): CreateObserver {
   const retries = telemetry.meter.createCounter("weft.client.retries", { description: "Attempts after the first" });
   const fallbacks = telemetry.meter.createCounter("weft.client.fallbacks", {
     description: "Calls whose answer the caller did without",
   });
   return (target) => {
-    // Prebuilt: a list of attributes for each method and status.
-    const known: Attributes[] = [];
-    const attributesOf = ({ index, policy }: CalledMethod, code: Code | 0): Attributes => {
-      const place = index * statuses + code;
-      const found = known[place];
-      if (found !== undefined) return found;
-      const made = { ...spanAttributes(policy.path, target), "rpc.status_code": statusName(code) };
-      known[place] = made;
-      return made;
+    const attributesOf = (path: string): Attributes => ({
+      "rpc.system.name": "grpc",
+      "rpc.method": path,
+      "server.address": target,
+    });
+    const startSpan = (call: ObservedCall, ambient: CallContext | undefined): void => {
+      const { path } = call.called.policy;
+      const parent = ambient?.otel ?? ROOT_CONTEXT;
+      // A root that comes as far as here is recorded: see begin().
+      const decided = ambient === undefined || parent === ROOT_CONTEXT;
+      const options = { kind: SpanKind.CLIENT, attributes: attributesOf(path), parent, decided };
+      const span = telemetry.startSpan(path, options);
+      if (span.isRecording()) call.span = span;
+      call.trace = traceIdsOf(withSpan(parent, span));
     };
     return {
-      begin(called, ambient) {
-        const fallback = ambient?.fallback;
+      durationsOf: (path) =>
+        telemetry.callDurations("rpc.client.call.duration", "Calls made, retries included", attributesOf(path)),
+      begin(call, ambient) {
+        if (ambient === undefined) {
+          call.trace = telemetry.unrecordedTrace();
+          if (call.trace === undefined) startSpan(call, ambient);
+          return;
+        }
+        const { fallback } = ambient;
         if (fallback) fallback.count = () => fallbacks.add(1, { name: fallback.name });
-        const { path } = called.policy;
-        const attributes = spanAttributes(path, target);
-        const span = telemetry.startSpan(path, { kind: SpanKind.CLIENT, attributes });
-        return { called, startedAtMs: clock.monotonic(), span, otel: withSpan(currentOtelContext(), span) };
+        call.trace = ambient.trace ?? (ambient.otel === ROOT_CONTEXT ? telemetry.unrecordedTrace() : undefined);
+        if (call.trace === undefined) startSpan(call, ambient);
       },
       retry({ called, span }, attempt, delayMs) {
-        retries.add(1, spanAttributes(called.policy.path, target));
-        span.addEvent("retry", { attempt, delay_ms: delayMs });
+        retries.add(1, attributesOf(called.policy.path));
+        span?.addEvent("retry", { attempt, delay_ms: delayMs });
       },
-      end({ called, startedAtMs, span }, error) {
+      end({ called, startedAtMs, span }, endedAtMs, error) {
         const code = error?.code ?? 0;
-        duration.record((clock.monotonic() - startedAtMs) / 1000, attributesOf(called, code));
+        called.durations.record(code, endedAtMs - startedAtMs);
+        if (span === undefined) return;
         span.setAttribute("rpc.status_code", statusName(code));
         if (error !== undefined) failSpan(span, error);
         span.end();
       },
     };
   };
-}
-
-/** gRPC's status codes, OK included. */
-const statuses = 17;
-
-function spanAttributes(path: string, target: string): Attributes {
-  return { "rpc.system.name": "grpc", "rpc.method": path, "server.address": target };
 }

@@ -1,7 +1,6 @@
-import { type CallContext, deadlineExceeded } from "../context/call-context.ts";
+import type { CallContext } from "../context/call-context.ts";
 import { endUserHeader } from "../context/end-user-header.ts";
-import type { Clock } from "../contract/clock.ts";
-import { cancellation } from "../contract/errors.ts";
+import { formatTraceparent, type TraceIds } from "../context/trace-ids.ts";
 import { idempotencyKeyHeader } from "../contract/idempotency-key.ts";
 import type { MethodPolicy } from "../contract/policy.ts";
 import type { HeadersInput } from "./endpoint.ts";
@@ -59,17 +58,17 @@ function withKey(given: Headers | undefined, key: string | undefined): Headers |
   return headers;
 }
 
-/** Refuses to send what nobody waits for. @throws ConnectError */
-export function requireTimeLeft(
-  call: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
-  clock: Clock,
-): void {
-  if (call.signal?.aborted) throw cancellation(call.signal);
-  if (call.deadlineMs <= clock.now()) throw deadlineExceeded();
-}
-
 /** Aborts when the ambient call or the call's own signal does. */
 export function signalOf(ambient: CallContext | undefined, own: AbortSignal | undefined): AbortSignal | undefined {
   const caller = ambient?.signal;
   return caller && own ? AbortSignal.any([caller, own]) : (caller ?? own);
+}
+
+/** A place in a trace as W3C's headers, in turn name and value; empty for none. */
+export function traceHeaders(trace: TraceIds | undefined): readonly string[] {
+  if (trace === undefined) return [];
+  const traceparent = formatTraceparent(trace);
+  return trace.state === undefined
+    ? ["traceparent", traceparent]
+    : ["traceparent", traceparent, "tracestate", trace.state];
 }

@@ -6,18 +6,13 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import type { ConnectError, StreamResponse } from "@connectrpc/connect";
-import { currentCall, runAs } from "../context/call-context.ts";
+import { currentCall, deadlineExceeded } from "../context/call-context.ts";
+import { cancellation } from "../contract/errors.ts";
 import { asConnectError } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
 import type { StreamAnswer, StreamRequest } from "./endpoint.ts";
-import {
-  type CallOptions,
-  deadlineOf,
-  headersOf,
-  requireDeclaredFallback,
-  requireTimeLeft,
-  signalOf,
-} from "./outgoing-call.ts";
+import type { ObservedCall } from "./observe.ts";
+import { type CallOptions, deadlineOf, headersOf, requireDeclaredFallback, signalOf } from "./outgoing-call.ts";
 import type { ClientPipeline } from "./unary-call.ts";
 
 /** Makes a streaming call: the same way as a unary one, but it is never repeated. Fails with ConnectError only. */
@@ -28,24 +23,25 @@ export async function streamCall<I extends DescMessage, O extends DescMessage>(
   options: CallOptions,
   messages: AsyncIterable<MessageInitShape<I>>,
 ): Promise<StreamResponse<I, O>> {
-  const { observer, telemetry, clock } = pipeline;
+  const { observer, clock } = pipeline;
   const ambient = currentCall();
   requireDeclaredFallback(ambient, called.policy);
   const nowMs = clock.now();
   const deadlineMs = deadlineOf(ambient, called.policy, options.timeoutMs, nowMs);
-  const observation = observer.begin(called, ambient);
+  const observed: ObservedCall = { called, startedAtMs: clock.monotonic(), span: undefined, trace: undefined };
+  observer.begin(observed, ambient);
   const request: StreamRequest = {
     deadlineMs,
     hurried: deadlineMs - nowMs < called.attemptTimeoutMs / 2,
     signal: signalOf(ambient, options.signal),
     headers: headersOf(ambient, called.policy, options.headers),
-    trace: telemetry.inject(observation.otel),
+    trace: observed.trace,
     endUser: ambient?.endUser,
   };
-  const end = once((error) => observer.end(observation, error));
+  const end = once((error) => observer.end(observed, clock.monotonic(), error));
   const inputs = created(method.input, messages);
   try {
-    const answer = await runAs({ otel: observation.otel }, () => open(pipeline, called, method, inputs, request));
+    const answer = await open(pipeline, called, method, inputs, request);
     return { stream: true, service: method.parent, method, ...answer, message: ending(answer.message, end) };
   } catch (error) {
     const visible = asConnectError(error);
@@ -61,7 +57,8 @@ async function open<I extends DescMessage, O extends DescMessage>(
   inputs: AsyncIterable<MessageShape<I>>,
   request: StreamRequest,
 ): Promise<StreamAnswer<O>> {
-  requireTimeLeft(request, clock);
+  if (request.signal?.aborted) throw cancellation(request.signal);
+  if (request.deadlineMs <= clock.now()) throw deadlineExceeded();
   const endpoint = target.pick(called);
   const trial = endpoint.breaker(called).begin("streaming");
   endpoint.began();

@@ -14,7 +14,7 @@ import { createBreaker } from "../resilience/breaker.ts";
 /** A streaming call that carries nothing. */
 export const plainRequest: StreamRequest = {
   headers: undefined,
-  trace: {},
+  trace: undefined,
   deadlineMs: Number.POSITIVE_INFINITY,
   hurried: false,
   signal: undefined,
@@ -34,7 +34,7 @@ export function attemptOver<I extends DescMessage, O extends DescMessage>(
   init: MessageInitShape<I>,
   limits: { readonly endUser?: EndUser; readonly deadlineMs?: number } = {},
 ): Promise<Answered<O>> {
-  const called = createCalledMethods()(method);
+  const called = createCalledMethods(() => ({ record: () => undefined }))(method);
   const endpoint = createEndpoint({ address: "under test" }, connector, () => createBreaker());
   const input = create(method.input, init);
   return new Promise((resolve, reject) => {
@@ -44,10 +44,10 @@ export function attemptOver<I extends DescMessage, O extends DescMessage>(
       called,
       input,
       encoded: () => encodeMessage(method.input, input),
-      attemptAnswered: (_: Attempt, message: unknown, metadata: AnswerMetadata | undefined) =>
+      attemptSucceeded: (_: Attempt, message: unknown, metadata: AnswerMetadata | undefined) =>
         resolve({ message: message as MessageShape<O>, metadata }),
       attemptFailed: (_: Attempt, error: Error) => reject(error),
     };
-    new Attempt(call, endpoint, { ...plainRequest, ...limits, number: 1, startedAtMs: 0 }).send();
+    new Attempt(call, endpoint, 1, Date.now(), performance.now()).send();
   });
 }
