@@ -13,8 +13,12 @@ export interface LoadResult {
   readonly cpuMs: number;
 }
 
-/** Makes calls for a while, each loop its next as soon as it has its answer. Fails with the first call that fails. */
-export async function runLoad(call: () => Promise<unknown>, options: LoadOptions): Promise<LoadResult> {
+/** Makes calls for a while, each loop its next as soon as it has its answer. Fails with the first call or check that fails. */
+export async function runLoad<Answer>(
+  call: () => Promise<Answer>,
+  options: LoadOptions,
+  check: (answer: Answer) => void = () => undefined,
+): Promise<LoadResult> {
   const latenciesMs: number[] = [];
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
@@ -23,9 +27,10 @@ export async function runLoad(call: () => Promise<unknown>, options: LoadOptions
   const loop = async (): Promise<void> => {
     while (now < endsAt) {
       const sentAt = now;
-      await call();
+      const answer = await call();
       now = performance.now();
       latenciesMs.push(now - sentAt);
+      check(answer);
     }
   };
   await Promise.all(Array.from({ length: options.inFlight }, loop));

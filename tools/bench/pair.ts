@@ -5,11 +5,16 @@ import { type PeerProcess, startPeer, type Workload } from "./peer-process.ts";
 export interface Pair {
   readonly server: PeerProcess;
   readonly client: PeerProcess;
+  /** CPU time of what stands between them. */
+  readonly detourCpuMs?: () => number;
 }
+
+/** What calls go through on their way to an address: where a client calls instead, and the CPU time that it takes. */
+export type Detour = (address: string) => Promise<{ readonly address: string; readonly cpuMs: () => number }>;
 
 /** What one peer did in one round. */
 export interface Slice extends LoadResult {
-  /** CPU time of server and client together: says more than throughput where others use the machine too. */
+  /** CPU time of server, client and what stands between them: says more than throughput where others use the machine too. */
   readonly cpuUsPerCall: number;
   readonly clientCpuUsPerCall: number;
   readonly serverCpuUsPerCall: number;
@@ -21,6 +26,7 @@ export interface PairOptions {
   readonly server: string;
   readonly client: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly detour?: Detour | undefined;
   /** Folder for CPU profiles of both. */
   readonly profileDirectory?: string | undefined;
 }
@@ -33,18 +39,23 @@ export async function startPair(resources: AsyncDisposableStack, options: PairOp
   const server = start(options.server, {});
   const answer = await server.ask({ kind: "start" });
   if (!("port" in answer)) throw new Error(`${name}: its server names no port`);
-  return { server, client: start(options.client, { BENCH_ADDRESS: `127.0.0.1:${answer.port}` }) };
+  const address = `127.0.0.1:${answer.port}`;
+  const detour = await options.detour?.(address);
+  const client = start(options.client, { BENCH_ADDRESS: detour?.address ?? address });
+  return { server, client, ...(detour && { detourCpuMs: detour.cpuMs }) };
 }
 
 /** Has a client make load for a while. */
-export async function measureSlice({ server, client }: Pair, workload: Workload): Promise<Slice> {
-  const before = await cpuMsOf(server);
+export async function measureSlice({ server, client, detourCpuMs }: Pair, workload: Workload): Promise<Slice> {
+  const before = { server: await cpuMsOf(server), detour: detourCpuMs?.() ?? 0 };
   const answer = await client.ask({ kind: "load", ...workload });
-  const after = await cpuMsOf(server);
+  const after = { server: await cpuMsOf(server), detour: detourCpuMs?.() ?? 0 };
   if (!("calls" in answer)) throw new Error("a client measured nothing");
-  const clientCpuUsPerCall = (answer.cpuMs * 1000) / answer.calls;
-  const serverCpuUsPerCall = ((after - before) * 1000) / answer.calls;
-  return { ...answer, clientCpuUsPerCall, serverCpuUsPerCall, cpuUsPerCall: clientCpuUsPerCall + serverCpuUsPerCall };
+  const perCall = (cpuMs: number): number => (cpuMs * 1000) / answer.calls;
+  const clientCpuUsPerCall = perCall(answer.cpuMs);
+  const serverCpuUsPerCall = perCall(after.server - before.server);
+  const cpuUsPerCall = clientCpuUsPerCall + serverCpuUsPerCall + perCall(after.detour - before.detour);
+  return { ...answer, clientCpuUsPerCall, serverCpuUsPerCall, cpuUsPerCall };
 }
 
 async function cpuMsOf(peer: PeerProcess): Promise<number> {

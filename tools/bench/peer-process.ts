@@ -16,14 +16,18 @@ export interface Workload extends LoadOptions {
   readonly workload: string;
 }
 
-/** "cpu" asks how much CPU time the process has used since it started; "profile" begins a CPU profile, "profiled" writes it. */
+/**
+ * "cpu" asks how much CPU time the process has used since it started, "counts" for what it counts of calls; "profile" begins a
+ * CPU profile, "profiled" writes it.
+ */
 export type Question =
-  | { readonly kind: "start" | "cpu" | "profile" }
+  | { readonly kind: "start" | "cpu" | "counts" | "profile" }
   | { readonly kind: "profiled"; readonly file: string }
   | ({ readonly kind: "load" } & Workload);
 export type Answer =
   | { readonly port: number }
   | { readonly cpuMs: number }
+  | { readonly counts: Readonly<Record<string, number>> }
   | { readonly done: true }
   | LoadResult
   | { readonly failure: string };

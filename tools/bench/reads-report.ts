@@ -1,7 +1,7 @@
 import { formatTable } from "../cli/output.ts";
+import { type Figures, formatFigures, formatSpread, mediansOf, round } from "./figures.ts";
 import { type Spread, spreadOf } from "./ratios.ts";
 import type { MeasuredReads, ReadMethod, ReadPeer, ReadSlice } from "./reads.ts";
-import { type Figures, formatFigures, formatSpread, mediansOf, round } from "./report.ts";
 
 interface ReadFigures extends Figures {
   /** SELECT statements of the database server for each call, over all rounds. */

@@ -7,8 +7,8 @@ import { type ProductSeed, seedProducts } from "../../services/catalog/store.ts"
 import { createDatabaseAndUser } from "../dev/engines/database.ts";
 import { createEngines, type Engines } from "../dev/engines/engines.ts";
 import { freePort } from "../dev/processes/ports.ts";
-import type { BenchPlan } from "./bench.ts";
 import { measureRound, measureSlice, type Pair, type Slice, startPair } from "./pair.ts";
+import type { BenchPlan } from "./plan.ts";
 import { prepare } from "./surroundings.ts";
 import { trustDomain } from "./trust-domain.ts";
 

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { RowDataPacket } from "mysql2/promise";
+import { cpuMsOf } from "../cpu-time.ts";
 import type { BenchShop } from "./shop.ts";
 
 /** What a service has done since it began, as the server and the service count it. */
@@ -14,22 +14,12 @@ export interface ServiceCounts {
 
 export type CountsByService = ReadonlyMap<string, ServiceCounts>;
 
-/** Linux counts CPU time of processes so. */
-const TICK_MS = 10;
-
 /** CPU time of each process of the shop, in ms, by its name in the stack; "client" is this one. */
 export function readCpu({ stack }: BenchShop): ReadonlyMap<string, number> {
   const { user, system } = process.cpuUsage();
   const cpu = new Map([["client", (user + system) / 1000]]);
   for (const { name, pid } of stack.status()) if (pid !== undefined) cpu.set(name, cpuMsOf(pid));
   return cpu;
-}
-
-/** proc(5): user and system time are the 12th and 13th fields after the command in brackets. */
-function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** Reads all counters. Costs each service a look at its tables: not to be done while something is measured. */

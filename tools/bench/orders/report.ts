@@ -1,7 +1,7 @@
 import { formatTable } from "../../cli/output.ts";
+import { formatSpread, round } from "../figures.ts";
 import { percentile } from "../load.ts";
 import { type Spread, spreadOf } from "../ratios.ts";
-import { formatSpread, round } from "../report.ts";
 import type { ServiceCounts } from "./counts.ts";
 import type { StatementCount } from "./recording.ts";
 import type { MeasuredOrders, OrdersPeer, OrdersResult, OrdersSlice } from "./run.ts";

@@ -1,13 +1,30 @@
 import { runLoad } from "../load.ts";
 import type { Answer, Question } from "../peer-process.ts";
+import { type BenchAnswer, checkAnswer, type WorkloadName } from "../workloads.ts";
 import { createProfiler } from "./profiler.ts";
 
+/** The calls that a client can make, by what they carry. */
+export type BenchCalls = Partial<Readonly<Record<WorkloadName, () => Promise<BenchAnswer>>>>;
+
+/** What a process counts of the calls that go through it, by what is counted. */
+export type ReadCounts = () => Promise<Readonly<Record<string, number>>>;
+
 /** Answers the bench as a server: where it listens. */
-export function answerAsServer(start: () => Promise<number>): void {
-  answer(async () => ({ port: await start() }));
+export function answerAsServer(start: () => Promise<number>, readCounts?: ReadCounts): void {
+  answer(async () => ({ port: await start() }), readCounts);
 }
 
-/** Answers the bench as a client: by making load with the call of that workload. */
+/** Answers the bench as a client: by making load with the call of that workload, whose answers are checked. */
+export function answerAsBenchClient(calls: BenchCalls, readCounts?: ReadCounts): void {
+  answer((question) => {
+    const name = question.kind === "load" ? (question.workload as WorkloadName) : undefined;
+    const call = name && calls[name];
+    if (question.kind !== "load" || !call) throw new Error("a client makes the load that it knows");
+    return runLoad(call, question, (answered) => checkAnswer(name, answered));
+  }, readCounts);
+}
+
+/** Answers the bench as a client whose calls look at their answers themselves. */
 export function answerAsClient(calls: Readonly<Record<string, () => Promise<unknown>>>): void {
   answer((question) => {
     const call = question.kind === "load" ? calls[question.workload] : undefined;
@@ -16,12 +33,14 @@ export function answerAsClient(calls: Readonly<Record<string, () => Promise<unkn
   });
 }
 
-function answer(reply: (question: Question) => Promise<Answer>): void {
+function answer(reply: (question: Question) => Promise<Answer>, readCounts: ReadCounts = async () => ({})): void {
   const profiler = createProfiler();
   const replyToAll = async (question: Question): Promise<Answer> => {
     switch (question.kind) {
       case "cpu":
         return cpuTime();
+      case "counts":
+        return { counts: await readCounts() };
       case "profile":
         await profiler.start();
         return { done: true };

@@ -1,17 +1,11 @@
 import { createClient } from "@connectrpc/connect";
 import { createMesh } from "../../../mesh/client/mesh.ts";
-import { EchoService } from "../../../mesh/gen/weft/echo/v1/echo_pb.ts";
-import { answerAsClient } from "./answer.ts";
-import { echoText } from "./echo-method.ts";
+import { BenchService } from "../../../mesh/gen/weft/bench/v1/bench_pb.ts";
+import { answerAsBenchClient } from "./answer.ts";
+import { weftCalls } from "./weft-calls.ts";
 import { openService } from "./weft-settings.ts";
 
-const endpoints = new Map([["echo", [process.env.BENCH_ADDRESS ?? ""]]]);
-const mesh = createMesh({ service: "bench", endpoints, ...(await openService("bench")) });
-const client = createClient(EchoService, mesh.transport("echo"));
+const endpoints = new Map([["bench", [process.env.BENCH_ADDRESS ?? ""]]]);
+const mesh = createMesh({ service: "caller", endpoints, ...(await openService("caller")) });
 
-answerAsClient({
-  async echo() {
-    const { text } = await client.echo({ text: echoText });
-    if (text !== echoText) throw new Error("another text came back");
-  },
-});
+answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));

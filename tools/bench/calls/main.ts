@@ -1,0 +1,41 @@
+import { writePlot, writeResults } from "../results.ts";
+import type { BenchRun } from "../run.ts";
+import { installPeers } from "./packages.ts";
+import { type PeerName, peers } from "./peers.ts";
+import { type CallsPlan, fullPlan, quickPlan } from "./plan.ts";
+import { plot } from "./plot.ts";
+import { formatRows, headline, type Row, summarize } from "./report.ts";
+import { measureCells, startPeers, warmUp } from "./run.ts";
+import { locateNginx } from "./sidecars.ts";
+
+/** Measures calls through the mesh beside its peers; prints tables and keeps the figures. */
+export async function benchCalls(run: BenchRun): Promise<void> {
+  const plan = run.quick ? quickPlan : fullPlan;
+  console.log("unary calls: the mesh with everything on, mutual TLS among it, and what teams pick instead");
+  await installPeers(console.log);
+  const rows = await measureCalls(plan);
+  console.log(`\n${formatRows(rows)}\n`);
+  await writeResults("latest.json", run, { headline: headline(rows), rows });
+  if (!run.quick) await writePlot("calls.svg", plot(rows, "echo", plotTitle(run)));
+}
+
+async function measureCalls(plan: CallsPlan): Promise<Row[]> {
+  await using resources = new AsyncDisposableStack();
+  const names = [...new Set(plan.cells.flatMap((cell) => cell.peers))];
+  const nginx = names.some((name) => peers[name].sidecars) ? await locateNginx(console.log).catch(skipped) : undefined;
+  const able = names.filter((name: PeerName) => !peers[name].sidecars || nginx !== undefined);
+  const { pairs } = await startPeers(resources, able, nginx);
+  await warmUp(pairs, plan);
+  const measured = await measureCells(pairs, plan, () => performance.now());
+  console.log(`medians of ${measured[0]?.rounds.length} rounds (lowest to highest)`);
+  return measured.map(summarize);
+}
+
+function skipped(error: unknown): undefined {
+  console.log(`without sidecars: ${error instanceof Error ? error.message : error}`);
+}
+
+function plotTitle({ machine, startedAt }: BenchRun): string {
+  const on = `Node ${machine.node} on ${machine.cpus} cores, ${startedAt.toISOString().slice(0, 10)}`;
+  return `Unary echo of 11 bytes, weft with everything on, the others bare. ${on}`;
+}
