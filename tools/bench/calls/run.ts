@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { measureRound, measureSlice, type Pair, type Slice, startPair } from "../pair.ts";
 import { prepare, type Surroundings } from "../surroundings.ts";
 import type { WorkloadName } from "../workloads.ts";
-import { type PeerName, peers } from "./peers.ts";
+import { type PeerName, peers, weftPeers } from "./peers.ts";
 import type { CallsPlan, Cell } from "./plan.ts";
 import { createSidecars } from "./sidecars.ts";
 
@@ -15,6 +15,11 @@ export interface RunningPeers {
   readonly pairs: ReadonlyMap<PeerName, Pair>;
   readonly surroundings: Surroundings;
 }
+
+const failedSlice: Slice = {
+  ...{ calls: 0, callsPerSecond: Number.NaN, p50Ms: Number.NaN, p99Ms: Number.NaN, cpuMs: Number.NaN },
+  ...{ cpuUsPerCall: Number.NaN, clientCpuUsPerCall: Number.NaN, serverCpuUsPerCall: Number.NaN },
+};
 
 /** Starts a server and a client for each peer, all processes of their own. */
 export async function startPeers(
@@ -39,12 +44,13 @@ export async function warmUp(pairs: ReadonlyMap<PeerName, Pair>, plan: CallsPlan
   const inFlight = 64;
   for (const [name, pair] of pairs) {
     for (const workload of workloadsOf(plan.cells, name)) {
-      await measureSlice(pair, { workload, inFlight, durationMs: plan.warmUpMs[workload] });
+      const durationMs = plan.warmUpMs[workload];
+      await measureSlice(pair, { workload, inFlight, durationMs }).catch((error) => forgive(name, workload, error));
     }
   }
 }
 
-/** Measures all cells in turn, round by round: the machine's noise hits all alike. */
+/** Measures all cells in turn, round by round: the machine's noise hits all alike. A peer that fails at something is left out there. */
 export async function measureCells(
   pairs: ReadonlyMap<PeerName, Pair>,
   plan: CallsPlan,
@@ -61,17 +67,29 @@ export async function measureCells(
     const beganAt = now();
     // A round that would not end in time is not begun.
     if (round >= plan.roundsMin && beganAt + roundMs > startedAt + plan.timeMs) break;
-    for (const { workload, inFlight, peers: names, rounds } of cells) {
-      const load = async (name: PeerName): Promise<Slice> => {
-        const pair = pairs.get(name);
-        if (!pair) throw new Error(`${name} was not started`);
-        return await measureSlice(pair, { workload, inFlight, durationMs: plan.sliceMs });
-      };
-      rounds.push(await measureRound(names, round, load));
-    }
+    for (const cell of cells) cell.rounds.push(await measureRound(cell.peers, round, (name) => measure(cell, name)));
     roundMs = now() - beganAt;
   }
   return cells;
+
+  async function measure(cell: { peers: PeerName[] } & Cell, name: PeerName): Promise<Slice> {
+    const pair = pairs.get(name);
+    if (!pair) throw new Error(`${name} was not started`);
+    const { workload, inFlight } = cell;
+    try {
+      return await measureSlice(pair, { workload, inFlight, durationMs: plan.sliceMs });
+    } catch (error) {
+      forgive(name, `${workload}, ${inFlight} in flight`, error);
+      cell.peers = cell.peers.filter((other) => other !== name);
+      return failedSlice;
+    }
+  }
+}
+
+/** Ours may not fail. */
+function forgive(name: PeerName, what: string, error: unknown): void {
+  if (weftPeers.some((weft) => weft === name)) throw error;
+  console.log(`${peers[name].title} fails at ${what}: ${error instanceof Error ? error.message : error}`);
 }
 
 function workloadsOf(cells: readonly Cell[], name: PeerName): WorkloadName[] {

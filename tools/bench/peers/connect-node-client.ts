@@ -4,6 +4,9 @@ import { BenchService } from "../../../mesh/gen/weft/bench/v1/bench_pb.ts";
 import { answerAsBenchClient } from "./answer.ts";
 import { weftCalls } from "./weft-calls.ts";
 
-const transport = createGrpcTransport({ baseUrl: `http://${process.env.BENCH_ADDRESS}` });
+const transport = createGrpcTransport({
+  baseUrl: `http://${process.env.BENCH_ADDRESS}`,
+  nodeOptions: { maxSessionMemory: 1_000 },
+});
 
 answerAsBenchClient(weftCalls(createClient(BenchService, transport)));
