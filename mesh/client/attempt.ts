@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
 import type { TraceIds } from "../context/trace-ids.ts";
+import type { Criticality } from "../contract/criticality.ts";
 import type { Trial } from "../resilience/breaker.ts";
 import type { CalledMethod } from "./called-method.ts";
 import type { Endpoint, HeadersInput, UnaryWay } from "./endpoint.ts";
@@ -21,6 +22,9 @@ export interface AttemptedCall {
   readonly headers: HeadersInput;
   readonly trace: TraceIds | undefined;
   readonly endUser: EndUser | undefined;
+  /** Which attempt the call that is being handled here is part of: 1 unless it is repeated above. */
+  readonly attemptAbove: number;
+  readonly criticality: Criticality | undefined;
   /** The request as it goes over a wire; made once. @throws ConnectError INVALID_ARGUMENT if it is no valid message */
   encoded(): Buffer;
   attemptSucceeded(attempt: Attempt, message: Message, metadata: AnswerMetadata | undefined): void;
@@ -60,6 +64,14 @@ export class Attempt {
     this.startedAtMs = startedAtMs;
     this.#hurried = this.deadlineMs - nowMs < allowedMs / 2;
     this.#trial = endpoint.breaker(called).begin("unary");
+  }
+
+  /** Its number along the chain: above 1 also if a call above this one is repeated. */
+  get chainAttempt(): number {
+    return this.call.attemptAbove + this.number - 1;
+  }
+  get over(): boolean {
+    return this.#over;
   }
 
   send(): void {

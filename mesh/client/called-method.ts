@@ -1,6 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { type Clock, systemClock } from "../contract/clock.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
 import type { CallDurations } from "../telemetry/call-durations.ts";
+import { createHedging, type Hedging } from "./hedging.ts";
 
 /** A method of a called service, with what every call to it needs. One object for all calls of a target. */
 export interface CalledMethod {
@@ -10,6 +12,8 @@ export interface CalledMethod {
   readonly index: number;
   /** Longest that one attempt may take, the call's own deadline apart. */
   readonly attemptTimeoutMs: number;
+  /** Undefined if the contract does not allow it. */
+  readonly hedging: Hedging | undefined;
   /** How long the calls took, retries included. */
   readonly durations: CallDurations;
 }
@@ -18,12 +22,17 @@ export interface CalledMethod {
 export type CalledMethods = (method: DescMethod) => CalledMethod;
 
 /** Creates a finder that reads each service's options on its first call. @throws ContractError then */
-export function createCalledMethods(durationsOf: (path: string) => CallDurations): CalledMethods {
+export function createCalledMethods(
+  durationsOf: (path: string) => CallDurations,
+  clock: Clock = systemClock,
+): CalledMethods {
   const known = new Map<DescMethod, CalledMethod>();
   const read = (service: DescService): void => {
     for (const [desc, policy] of readPolicies(service)) {
       const attemptTimeoutMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, durations: durationsOf(policy.path) });
+      const hedging = policy.hedging ? createHedging(clock) : undefined;
+      const durations = durationsOf(policy.path);
+      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, hedging, durations });
     }
   };
   return (method) => {

@@ -29,6 +29,8 @@ export interface StreamRequest {
   readonly hurried: boolean;
   readonly signal: AbortSignal | undefined;
   readonly endUser: EndUser | undefined;
+  /** What the chain of calls carries along, as formatBaggage() has it. */
+  readonly baggage: string | undefined;
 }
 
 export interface StreamAnswer<O extends DescMessage> {

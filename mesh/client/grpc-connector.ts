@@ -11,6 +11,7 @@ import {
   type ServiceError,
   type StatusObject,
 } from "@grpc/grpc-js";
+import { baggageHeader, formatBaggage, withMembers } from "../context/baggage.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { cancellable } from "../context/cancellable.ts";
 import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
@@ -85,7 +86,7 @@ export function createGrpcConnector(
   return {
     way: () => way,
     async stream(method, inputs, request) {
-      const metadata = metadataOf(request);
+      const metadata = metadataOf(request, request.baggage);
       const { client, release } = connections.take();
       const call = client.makeBidiStreamRequest(
         pathOf(method),
@@ -117,7 +118,7 @@ function sendUnary(connections: Connections, clock: Clock, attempt: Attempt): vo
   const { call } = attempt;
   const { desc: method } = call.called;
   const bytes = call.encoded();
-  const metadata = metadataOf(call);
+  const metadata = metadataOf(call, formatBaggage(attempt.chainAttempt, call.criticality));
   const { client, release } = connections.take();
   let header: Metadata | undefined;
   let answer: Buffer | undefined;
@@ -234,11 +235,15 @@ function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-function metadataOf({ headers, trace, endUser }: Pick<StreamRequest, "headers" | "trace" | "endUser">): Metadata {
+function metadataOf(
+  { headers, trace, endUser }: Pick<StreamRequest, "headers" | "trace" | "endUser">,
+  baggage: string | undefined,
+): Metadata {
   const metadata = headers ? toMetadata(new Headers(headers)) : new Metadata();
   const traced = traceHeaders(trace);
   for (let index = 0; index < traced.length; index += 2) metadata.set(traced[index] ?? "", traced[index + 1] ?? "");
   if (endUser) metadata.set(endUserHeader, formatEndUser(endUser));
+  if (baggage) metadata.set(baggageHeader, withMembers(metadata.get(baggageHeader)[0]?.toString(), baggage));
   return metadata;
 }
 

@@ -1,6 +1,7 @@
 import { clone, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { inContext } from "../context/ambient-iterable.ts";
+import { baggageHeader, formatBaggage, withMembers } from "../context/baggage.ts";
 import { currentCall } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { resumed } from "../context/resumed.ts";
@@ -31,13 +32,13 @@ export function createInProcessConnector(
   };
   const way: UnaryWay = {
     send(attempt) {
-      const { called, input, headers, trace, endUser } = attempt.call;
+      const { called, input, headers, trace, endUser, criticality } = attempt.call;
       const { desc: method } = called;
       const cancel = new CancelSource();
       attempt.sent = cancel;
       const call = {
         method,
-        headers: withTrace(headers, trace),
+        headers: withChain(headers, trace, formatBaggage(attempt.chainAttempt, criticality)),
         deadlineMs: attempt.deadlineMs,
         endUser,
         peer,
@@ -60,10 +61,10 @@ export function createInProcessConnector(
   };
   return {
     way: () => way,
-    async stream(method, inputs, { signal, headers, trace, deadlineMs, endUser }) {
+    async stream(method, inputs, { signal, headers, trace, baggage, deadlineMs, endUser }) {
       const cancel = new CancelSource();
       const unlink = link(signal, cancel);
-      const call = { method, headers: withTrace(headers, trace), deadlineMs, endUser, peer, cancel };
+      const call = { method, headers: withChain(headers, trace, baggage), deadlineMs, endUser, peer, cancel };
       const trailer = new Headers();
       try {
         // The handler reads the messages in its own context; they are made in their maker's.
@@ -85,10 +86,11 @@ export function createInProcessConnector(
   };
 }
 
-function withTrace(given: HeadersInput, trace: TraceIds | undefined): Headers {
+function withChain(given: HeadersInput, trace: TraceIds | undefined, baggage: string | undefined): Headers {
   const headers = new Headers(given);
   const traced = traceHeaders(trace);
   for (let index = 0; index < traced.length; index += 2) headers.set(traced[index] ?? "", traced[index + 1] ?? "");
+  if (baggage) headers.set(baggageHeader, withMembers(headers.get(baggageHeader), baggage));
   return headers;
 }
 

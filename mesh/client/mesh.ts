@@ -2,6 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import type { Instance } from "../contract/discovery.ts";
 import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
+import { createRetryBudget, type RetryBudget } from "../resilience/retry-budget.ts";
 import type { Credentials } from "../security/credentials.ts";
 import type { InProcessNetwork } from "../server/in-process-network.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -49,7 +50,9 @@ export function createMesh(options: MeshOptions): Mesh {
   const edges = new Map<string, EdgeSettings>();
   const observerOf = createClientObservers(telemetry);
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
+  const budgets = new Map<string, RetryBudget>();
   watchBreakers(telemetry, breakers);
+  watchBudgets(telemetry, budgets);
 
   const edge = (service: string): EdgeSettings => {
     const settings = edges.get(service) ?? createEdgeSettings();
@@ -82,7 +85,10 @@ export function createMesh(options: MeshOptions): Mesh {
     target.update(instancesOf(service));
     targets.set(service, target);
     const observer = observerOf(service);
-    return createMeshTransport({ target, observer, clock, random }, createCalledMethods(observer.durationsOf));
+    const budget = createRetryBudget(clock);
+    budgets.set(service, budget);
+    const methods = createCalledMethods(observer.durationsOf, clock);
+    return createMeshTransport({ target, budget, observer, clock, random }, methods);
   };
 
   return {
@@ -112,5 +118,13 @@ function watchBreakers(telemetry: Telemetry, breakers: () => BreakerStatus[]): v
           "rpc.method": method,
         });
       }
+    });
+}
+
+function watchBudgets(telemetry: Telemetry, budgets: ReadonlyMap<string, RetryBudget>): void {
+  telemetry.meter
+    .createObservableGauge("weft.client.retry_budget", { description: "Retries and hedges that could be made now" })
+    .addCallback((result) => {
+      for (const [target, { balance }] of budgets) result.observe(balance, { "server.address": target });
     });
 }

@@ -25,6 +25,8 @@ export interface ClientObserver {
   begin(call: ObservedCall, ambient: CallContext | undefined): void;
   /** Another attempt is about to wait. */
   retry(call: ObservedCall, attempt: number, delayMs: number): void;
+  /** A second attempt leaves while the first is under way. */
+  hedge(call: ObservedCall): void;
   /** Records the outcome; once. @param endedAtMs monotonic */
   end(call: ObservedCall, endedAtMs: number, error: ConnectError | undefined): void;
 }
@@ -35,6 +37,9 @@ export type CreateObserver = (target: string) => ClientObserver;
 /** Creates the metrics of a client; once for each mesh. */
 export function createClientObservers(telemetry: Telemetry): CreateObserver {
   const retries = telemetry.meter.createCounter("weft.client.retries", { description: "Attempts after the first" });
+  const hedges = telemetry.meter.createCounter("weft.client.hedges", {
+    description: "Second attempts of calls whose first took long",
+  });
   const fallbacks = telemetry.meter.createCounter("weft.client.fallbacks", {
     description: "Calls whose answer the caller did without",
   });
@@ -71,6 +76,10 @@ export function createClientObservers(telemetry: Telemetry): CreateObserver {
       retry({ called, span }, attempt, delayMs) {
         retries.add(1, attributesOf(called.policy.path));
         span?.addEvent("retry", { attempt, delay_ms: delayMs });
+      },
+      hedge({ called, span }) {
+        hedges.add(1, attributesOf(called.policy.path));
+        span?.addEvent("hedge");
       },
       end({ called, startedAtMs, span }, endedAtMs, error) {
         const code = error?.code ?? 0;

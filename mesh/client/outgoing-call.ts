@@ -1,6 +1,8 @@
+import { baggageHeader, withoutMembers } from "../context/baggage.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { endUserHeader } from "../context/end-user-header.ts";
 import { formatTraceparent, type TraceIds } from "../context/trace-ids.ts";
+import type { Criticality } from "../contract/criticality.ts";
 import { idempotencyKeyHeader } from "../contract/idempotency-key.ts";
 import type { MethodPolicy } from "../contract/policy.ts";
 import type { HeadersInput } from "./endpoint.ts";
@@ -35,15 +37,25 @@ export function requireDeclaredFallback(ambient: CallContext | undefined, policy
 
 /** The metadata that a call carries: those given and, where it is to be carried on, the key of the call being handled. */
 export function headersOf(ambient: CallContext | undefined, policy: MethodPolicy, given: HeadersInput): HeadersInput {
-  return withKey(withoutEndUser(given), keyToCarry(ambient, policy));
+  return withKey(withoutContext(given), keyToCarry(ambient, policy));
 }
 
-/** Headers that a handler hands on may come from outside: on whose behalf it calls, only the context says. */
-function withoutEndUser(given: HeadersInput): Headers | undefined {
+/** Headers that a handler hands on may come from outside: on whose behalf it calls, and in which chain, only the context says. */
+function withoutContext(given: HeadersInput): Headers | undefined {
   if (given === undefined) return undefined;
   const headers = new Headers(given);
   headers.delete(endUserHeader);
+  const baggage = headers.get(baggageHeader);
+  if (baggage === null) return headers;
+  const others = withoutMembers(baggage);
+  if (others === undefined) headers.delete(baggageHeader);
+  else headers.set(baggageHeader, others);
   return headers;
+}
+
+/** As the chain's first method has it; which may be this one. */
+export function criticalityOf(ambient: CallContext | undefined, policy: MethodPolicy): Criticality | undefined {
+  return ambient?.criticality ?? policy.criticality;
 }
 
 /** The key of the call being handled, where it is to be carried on and the method takes one. */

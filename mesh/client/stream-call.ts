@@ -6,13 +6,22 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import type { ConnectError, StreamResponse } from "@connectrpc/connect";
+import { formatBaggage } from "../context/baggage.ts";
 import { currentCall, deadlineExceeded } from "../context/call-context.ts";
 import { cancellation } from "../contract/errors.ts";
 import { asConnectError } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
+import { isDecided } from "./decide.ts";
 import type { StreamAnswer, StreamRequest } from "./endpoint.ts";
 import type { ObservedCall } from "./observe.ts";
-import { type CallOptions, deadlineOf, headersOf, requireDeclaredFallback, signalOf } from "./outgoing-call.ts";
+import {
+  type CallOptions,
+  criticalityOf,
+  deadlineOf,
+  headersOf,
+  requireDeclaredFallback,
+  signalOf,
+} from "./outgoing-call.ts";
 import type { ClientPipeline } from "./unary-call.ts";
 
 /** Makes a streaming call: the same way as a unary one, but it is never repeated. Fails with ConnectError only. */
@@ -37,8 +46,12 @@ export async function streamCall<I extends DescMessage, O extends DescMessage>(
     headers: headersOf(ambient, called.policy, options.headers),
     trace: observed.trace,
     endUser: ambient?.endUser,
+    baggage: formatBaggage(ambient?.attempt ?? 1, criticalityOf(ambient, called.policy)),
   };
-  const end = once((error) => observer.end(observed, clock.monotonic(), error));
+  const end = once((error) => {
+    if (error !== undefined && ambient !== undefined && isDecided(called.policy, error)) ambient.retriesSpent = true;
+    observer.end(observed, clock.monotonic(), error);
+  });
   const inputs = created(method.input, messages);
   try {
     const answer = await open(pipeline, called, method, inputs, request);

@@ -7,7 +7,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import type { ConnectError, UnaryResponse } from "@connectrpc/connect";
+import { Code, type ConnectError, type UnaryResponse } from "@connectrpc/connect";
 import type { Span } from "@opentelemetry/api";
 import {
   type CallContext,
@@ -19,30 +19,45 @@ import {
 import type { CancelSource } from "../context/cancel-source.ts";
 import type { TraceIds } from "../context/trace-ids.ts";
 import type { Clock, Random } from "../contract/clock.ts";
-import { cancellation } from "../contract/errors.ts";
+import type { Criticality } from "../contract/criticality.ts";
+import { cancellation, meaningOf, rpcError } from "../contract/errors.ts";
 import { retryAfter } from "../resilience/retry.ts";
+import type { RetryBudget } from "../resilience/retry-budget.ts";
 import { type AnswerMetadata, Attempt, type AttemptedCall, asConnectError } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
-import { mayTryAgain } from "./decide.ts";
-import { encodeMessage, type HeadersInput } from "./endpoint.ts";
+import { isDecided, mayTryAgain } from "./decide.ts";
+import { type Endpoint, encodeMessage, type HeadersInput } from "./endpoint.ts";
+import { Hedge, type HedgedCall } from "./hedging.ts";
 import type { ClientObserver, ObservedCall } from "./observe.ts";
-import { type CallOptions, deadlineOf, headersOf, requireDeclaredFallback, signalOf } from "./outgoing-call.ts";
+import {
+  type CallOptions,
+  criticalityOf,
+  deadlineOf,
+  headersOf,
+  requireDeclaredFallback,
+  signalOf,
+} from "./outgoing-call.ts";
 import type { Target } from "./target.ts";
 
 /** What all calls to one service share. */
 export interface ClientPipeline {
   readonly target: Target;
+  /** Pays for retries and hedges. */
+  readonly budget: RetryBudget;
   readonly observer: ClientObserver;
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** Why the slower of two attempts is cancelled. */
+const answeredElsewhere = rpcError(Code.Canceled, "another attempt of the call was answered first");
 
 /**
  * One unary call on the client's way: context, admit, pick, send, observe, decide. One object, which is also Connect's answer: what a good call
  * does not need (the retry loop, Headers, an abort listener) is made when it is needed.
  */
 export class UnaryCall<I extends DescMessage, O extends DescMessage>
-  implements AttemptedCall, ObservedCall, UnaryResponse<I, O>
+  implements AttemptedCall, HedgedCall, ObservedCall, UnaryResponse<I, O>
 {
   readonly stream = false;
   readonly called: CalledMethod;
@@ -51,6 +66,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   readonly deadlineMs: number;
   readonly headers: HeadersInput;
   readonly endUser: EndUser | undefined;
+  readonly attemptAbove: number;
+  readonly criticality: Criticality | undefined;
   span: Span | undefined = undefined;
   trace: TraceIds | undefined = undefined;
   readonly #pipeline: ClientPipeline;
@@ -65,6 +82,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   #bytes: Buffer | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
   #attempts = 0;
+  /** Where the contract allows it. */
+  #hedge: Hedge | undefined = undefined;
   /** While the retry loop waits for an attempt. */
   #retrying: PromiseWithResolvers<void> | undefined = undefined;
   #message: Message | undefined = undefined;
@@ -89,6 +108,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     this.deadlineMs = deadlineOf(ambient, policy, timeoutMs, nowMs);
     this.headers = headersOf(ambient, policy, headers);
     this.endUser = ambient?.endUser;
+    this.attemptAbove = ambient?.attempt ?? 1;
+    this.criticality = criticalityOf(ambient, policy);
     this.#pipeline = pipeline;
     this.#ambient = ambient;
     this.#cancellation = ambient?.cancellation;
@@ -106,6 +127,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
       this.#input = create(this.method.input, init);
       if (this.#cancellation !== undefined) this.#cancellation.onCancel(this);
       if (this.#signal !== undefined) this.#obey(this.#signal);
+      this.#earn();
       this.#try(this.#pipeline.clock.now(), this.startedAtMs);
     } catch (error) {
       this.#fail(asConnectError(error));
@@ -122,6 +144,14 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     return this.#bytes;
   }
 
+  /** What is repeated above pays for nothing here, and is not repeated. */
+  #earn(): void {
+    if (this.attemptAbove > 1) return;
+    this.#pipeline.budget.earn();
+    const { hedging } = this.called;
+    if (hedging !== undefined) this.#hedge = new Hedge(hedging, this);
+  }
+
   /** The next attempt: admit, pick, send. @throws ConnectError if none can be made */
   #try(nowMs: number, startedAtMs: number): void {
     const { target } = this.#pipeline;
@@ -130,12 +160,42 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     const endpoint = target.pick(this.called, this.#attempt?.endpoint);
     this.#attempts += 1;
     this.#attempt = new Attempt(this, endpoint, this.#attempts, nowMs, startedAtMs);
+    if (this.#attempts === 1) this.#hedge?.wait();
     this.#attempt.send();
+  }
+
+  /** The first attempt takes longer than most: another endpoint may be faster. */
+  sendHedge(hedge: Hedge): void {
+    const endpoint = this.#elsewhere();
+    if (endpoint === undefined || !this.#pipeline.budget.spend()) return;
+    const { clock, observer } = this.#pipeline;
+    observer.hedge(this);
+    this.#attempts += 1;
+    const attempt = new Attempt(this, endpoint, this.#attempts, clock.now(), clock.monotonic());
+    hedge.attempt = attempt;
+    runInContext(this.#ambient, () => attempt.send());
+  }
+
+  /** Another endpoint than that of the attempt under way; undefined if there is none. */
+  #elsewhere(): Endpoint | undefined {
+    const asked = this.#attempt?.endpoint;
+    try {
+      const endpoint = this.#pipeline.target.pick(this.called, asked);
+      return endpoint === asked ? undefined : endpoint;
+    } catch {
+      return undefined;
+    }
   }
 
   attemptSucceeded(attempt: Attempt, message: Message, metadata: AnswerMetadata | undefined): void {
     this.#pipeline.target.attemptEnded(attempt, undefined);
-    if (attempt !== this.#attempt || this.#ended) return;
+    this.#hedge?.learn(attempt, undefined);
+    if (!this.#waitsFor(attempt)) return;
+    if (this.#hedge !== undefined && attempt === this.#hedge.attempt) {
+      // The slower one is left behind.
+      this.#hedge.attempt = this.#attempt;
+      this.#attempt = attempt;
+    }
     this.#message = message;
     this.#metadata = metadata;
     if (this.#retrying === undefined) this.#succeed();
@@ -146,18 +206,33 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     const { target, clock } = this.#pipeline;
     attempt.endedAtMs = clock.monotonic();
     target.attemptEnded(attempt, error);
-    if (attempt !== this.#attempt || this.#ended) return;
+    this.#hedge?.learn(attempt, error);
+    if (!this.#waitsFor(attempt) || this.#mayStillSucceed(attempt, error)) return;
     if (this.#retrying !== undefined) this.#retrying.reject(error);
-    else if (mayTryAgain(this.called.policy, error)) this.#retry(error);
+    else if (mayTryAgain(this.called.policy, error, this.attemptAbove)) this.#retry(error);
     else this.#fail(error);
+  }
+
+  #waitsFor(attempt: Attempt): boolean {
+    return !this.#ended && (attempt === this.#attempt || attempt === this.#hedge?.attempt);
+  }
+
+  /** Of two attempts under way one has failed: the other may be answered, unless the failure is an answer. */
+  #mayStillSucceed(failed: Attempt, error: ConnectError): boolean {
+    if (this.#hedge === undefined) return false;
+    this.#hedge.callOff();
+    const other = failed === this.#attempt ? this.#hedge.attempt : this.#attempt;
+    return other !== undefined && !other.over && meaningOf(error.code).retryable;
   }
 
   /** Decide: the loop is entered only here, after a first failure. */
   #retry(firstError: ConnectError): void {
-    const { clock, random, observer } = this.#pipeline;
+    const { budget, clock, random, observer } = this.#pipeline;
     const { deadlineMs } = this;
-    const { retry: policy } = this.called.policy;
-    if (policy === undefined) throw new Error(`${this.called.policy.path} is never repeated`);
+    const { retry } = this.called.policy;
+    if (retry === undefined) throw new Error(`${this.called.policy.path} is never repeated`);
+    // Hedged, the call has had two attempts.
+    const policy = this.#attempts === 1 ? retry : { ...retry, maxAttempts: retry.maxAttempts - 1 };
     const onRetry = (attempt: number, delayMs: number): void => observer.retry(this, attempt, delayMs);
     const attempt = (): Promise<void> => {
       this.#retrying = Promise.withResolvers<void>();
@@ -165,7 +240,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
       runInContext(this.#ambient, () => this.#try(clock.now(), clock.monotonic()));
       return this.#retrying.promise;
     };
-    retryAfter(firstError, { policy, deadlineMs, clock, random, onRetry }, attempt).then(
+    retryAfter(firstError, { policy, deadlineMs, budget, clock, random, onRetry }, attempt).then(
       () => this.#succeed(),
       (error: unknown) => this.#fail(asConnectError(error)),
     );
@@ -188,19 +263,24 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   }
 
   #succeed(): void {
-    if (this.#end(undefined)) this.#resolve?.(this);
+    if (!this.#end(undefined)) return;
+    this.#resolve?.(this);
+    this.#hedge?.attempt?.abandon(answeredElsewhere);
   }
 
   /** Whoever calls sees errors of one type, those of this process too. */
   #fail(error: ConnectError): void {
     if (!this.#end(error)) return;
+    if (this.#ambient !== undefined && isDecided(this.called.policy, error)) this.#ambient.retriesSpent = true;
     this.#attempt?.abandon(error);
+    this.#hedge?.attempt?.abandon(error);
     this.#reject?.(error);
   }
 
   #end(error: ConnectError | undefined): boolean {
     if (this.#ended) return false;
     this.#ended = true;
+    this.#hedge?.callOff();
     if (this.#cancellation !== undefined) this.#cancellation.offCancel(this);
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
     const { clock, observer } = this.#pipeline;

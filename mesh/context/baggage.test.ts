@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Criticality, criticalities } from "../contract/criticality.ts";
-import { firstOfChain, formatBaggage, mergeBaggage, parseBaggage } from "./baggage.ts";
+import { firstOfChain, formatBaggage, parseBaggage, withMembers, withoutMembers } from "./baggage.ts";
 
 const anyCriticality = fc.option(fc.constantFrom<Criticality>(...criticalities), { nil: undefined });
 const anyAttempt = fc.integer({ min: 1, max: 99 });
@@ -21,7 +21,8 @@ describe("parseBaggage()", () => {
       fc.property(anyAttempt, anyCriticality, fc.array(foreign), (attempt, criticality, others) => {
         const own = formatBaggage(attempt, criticality);
         expect(parseBaggage(own)).toEqual({ attempt, criticality });
-        expect(parseBaggage(mergeBaggage(others.join(","), own))).toEqual({ attempt, criticality });
+        const all = own === undefined ? others.join(",") : withMembers(others.join(","), own);
+        expect(parseBaggage(all)).toEqual({ attempt, criticality });
       }),
     );
   });
@@ -78,14 +79,12 @@ describe("formatBaggage()", () => {
   });
 });
 
-describe("mergeBaggage()", () => {
-  test("keeps the members of others in order, and has ours once", () => {
+describe("withoutMembers()", () => {
+  test("takes ours away, wherever they are, and keeps those of others in order", () => {
     fc.assert(
-      fc.property(fc.array(foreign), anyAttempt, anyCriticality, (others, attempt, criticality) => {
-        const own = formatBaggage(attempt, criticality);
-        const before = mergeBaggage(others.join(","), "weft-attempt=7,weft-criticality=default");
-        const expected = [...others, ...(own === undefined ? [] : [own])].join(",");
-        expect(mergeBaggage(before, own) ?? "").toBe(expected);
+      fc.property(fc.array(foreign), fc.array(foreign), (before, behind) => {
+        const given = [...before, "weft-attempt=2", " weft-criticality = critical;x", ...behind].join(",");
+        expect(withoutMembers(given) ?? "").toBe([...before, ...behind].join(","));
       }),
     );
   });

@@ -68,15 +68,14 @@ function written(attempt: number, criticality: Criticality | undefined): string 
   return members.length > 0 ? members.join(",") : undefined;
 }
 
-/**
- * A baggage header with our members in place of those that it may have, and everybody else's kept.
- *
- * @param own as formatBaggage() makes it
- */
-export function mergeBaggage(given: string | null | undefined, own: string | undefined): string | undefined {
-  if (!given) return own;
+/** A baggage header with our members, as formatBaggage() makes them, behind everybody else's. */
+export function withMembers(others: string | null | undefined, own: string): string {
+  return others ? `${others},${own}` : own;
+}
+
+/** A baggage header without our members; undefined if nothing is left. */
+export function withoutMembers(given: string): string | undefined {
   const others = given.split(",").filter((member) => member.trim() !== "" && !isOurs(member));
-  if (own !== undefined) others.push(own);
   return others.length > 0 ? others.join(",") : undefined;
 }
 

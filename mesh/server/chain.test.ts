@@ -1,6 +1,6 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { currentCall, runAs } from "../context/call-context.ts";
+import { type CallContext, currentCall, runAs } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import { pushbackMs } from "../contract/pushback.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
@@ -21,11 +21,19 @@ describe.each(["grpc", "in-process"] as const)("over %s", (way) => {
   }
   const chain = () => ({ text: `${currentCall()?.attempt} ${currentCall()?.criticality}` });
 
-  test("a handler knows what the baggage says of the chain above it", async () => {
+  test("a handler knows of the chain above it", async () => {
     const echo = await client(chain);
-    const baggage = "tenant=7,weft-attempt=2,weft-criticality=sheddable";
-    expect((await echo.echo({}, { headers: { baggage } })).text).toBe("2 sheddable");
-    expect((await echo.echo({})).text).toBe("1 undefined");
+    const asPartOf = (chain: Partial<CallContext>) =>
+      runAs(chain, () => echo.echo({}, { headers: { baggage: "tenant=7" } }));
+    expect((await asPartOf({ attempt: 2, criticality: "sheddable" })).text).toBe("2 sheddable");
+    expect((await asPartOf({ criticality: "critical" })).text).toBe("1 critical");
+    expect((await asPartOf({})).text).toBe("1 undefined");
+  });
+
+  test("headers that are handed on say nothing of the chain", async () => {
+    const echo = await client(chain);
+    const headers = { baggage: "weft-attempt=2,weft-criticality=critical" };
+    expect((await echo.echo({}, { headers })).text).toBe("1 undefined");
   });
 
   test.each([

@@ -19,6 +19,7 @@ export const plainRequest: StreamRequest = {
   hurried: false,
   signal: undefined,
   endUser: undefined,
+  baggage: undefined,
 };
 
 /** An answer to one attempt, with what came beside it. */
@@ -43,6 +44,8 @@ export function attemptOver<I extends DescMessage, O extends DescMessage>(
       ...limits,
       called,
       input,
+      attemptAbove: 1,
+      criticality: undefined,
       encoded: () => encodeMessage(method.input, input),
       attemptSucceeded: (_: Attempt, message: unknown, metadata: AnswerMetadata | undefined) =>
         resolve({ message: message as MessageShape<O>, metadata }),
