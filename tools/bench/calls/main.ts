@@ -1,3 +1,5 @@
+import { formatInProcess, measureInProcess } from "../micro/in-process.ts";
+import { endpointCounts, formatPicks, measurePick } from "../micro/pick.ts";
 import { writePlot, writeResults } from "../results.ts";
 import type { BenchRun } from "../run.ts";
 import { installPeers } from "./packages.ts";
@@ -8,6 +10,11 @@ import { formatRows, headline, type Row, summarize } from "./report.ts";
 import { measureCells, startPeers, warmUp } from "./run.ts";
 import { locateNginx } from "./sidecars.ts";
 
+const inProcessPlans = {
+  quick: { rounds: 3, sliceMs: 500, warmUpMs: 1_000 },
+  full: { rounds: 7, sliceMs: 1_000, warmUpMs: 3_000 },
+};
+
 /** Measures calls through the mesh beside its peers; prints tables and keeps the figures. */
 export async function benchCalls(run: BenchRun): Promise<void> {
   const plan = run.quick ? quickPlan : fullPlan;
@@ -15,7 +22,11 @@ export async function benchCalls(run: BenchRun): Promise<void> {
   await installPeers(console.log);
   const rows = await measureCalls(plan);
   console.log(`\n${formatRows(rows)}\n`);
-  await writeResults("latest.json", run, { headline: headline(rows), rows });
+  const inProcess = await measureInProcess(run.quick ? inProcessPlans.quick : inProcessPlans.full);
+  const picks = endpointCounts.map((endpoints) => measurePick(endpoints, 50_000));
+  console.log(`${formatInProcess(inProcess)}\n${formatPicks(picks)}\n`);
+  const figures = { ...headline(rows), inprocess_per_s: Math.round(inProcess.callsPerSecond) };
+  await writeResults("latest.json", run, { headline: figures, rows, inProcess, picks });
   if (!run.quick) await writePlot("calls.svg", plot(rows, "echo", plotTitle(run)));
 }
 

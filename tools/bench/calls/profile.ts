@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { formatTable } from "../../cli/output.ts";
 import { type CallFrame, type CpuProfile, functionOf, partOf, type SelfTimes, selfTimes } from "../cpu-profile.ts";
 import { measureSlice, type Pair } from "../pair.ts";
-import type { Workload } from "../peer-process.ts";
+import type { PeerProcess, Workload } from "../peer-process.ts";
 
 /** Where the CPU time of one side of a call goes. */
 export interface SideProfile {
-  readonly side: "client" | "server";
+  readonly side: "client" | "server" | "both sides";
   /** As the system counts it while nothing is profiled: the profile only says how it is shared out. */
   readonly cpuUsPerCall: number;
   /** Microseconds of a call, by package, by file of the mesh, the greatest first. */
@@ -17,25 +17,38 @@ export interface SideProfile {
 
 /** Measures a workload for a while, and again with both processes profiled; the profiles stay in the folder. */
 export async function profilePair(pair: Pair, workload: Workload, files: string): Promise<SideProfile[]> {
-  const slice = await measureSlice(pair, workload);
-  for (const peer of [pair.client, pair.server]) await peer.ask({ kind: "profile" });
-  await pair.client.ask({ kind: "load", ...workload });
+  const { clientCpuUsPerCall, serverCpuUsPerCall } = await measureSlice(pair, workload);
   const sides = ["client", "server"] as const;
-  const cpu = { client: slice.clientCpuUsPerCall, server: slice.serverCpuUsPerCall };
+  for (const side of sides) await pair[side].ask({ kind: "profile" });
+  await pair.client.ask({ kind: "load", ...workload });
   for (const side of sides) await pair[side].ask({ kind: "profiled", file: fileOf(files, side) });
-  return await Promise.all(
-    sides.map(async (side) => {
-      const profile = JSON.parse(await readFile(fileOf(files, side), "utf8")) as CpuProfile;
-      return {
-        ...{ side, cpuUsPerCall: cpu[side] },
-        parts: shareOut(selfTimes(profile, partOrFileOf), cpu[side]),
-        functions: shareOut(selfTimes(profile, functionOf), cpu[side]),
-      };
-    }),
-  );
+  return [
+    await readProfile(files, "client", clientCpuUsPerCall),
+    await readProfile(files, "server", serverCpuUsPerCall),
+  ];
 }
 
-const fileOf = (files: string, side: string): string => join(files, `${side}.cpuprofile`);
+/** The same for a client that is its own server. */
+export async function profileAlone(client: PeerProcess, workload: Workload, files: string): Promise<SideProfile> {
+  const answer = await client.ask({ kind: "load", ...workload });
+  if (!("calls" in answer)) throw new Error("a client measured nothing");
+  await client.ask({ kind: "profile" });
+  await client.ask({ kind: "load", ...workload });
+  await client.ask({ kind: "profiled", file: fileOf(files, "both sides") });
+  return await readProfile(files, "both sides", (answer.cpuMs * 1000) / answer.calls);
+}
+
+async function readProfile(files: string, side: SideProfile["side"], cpuUsPerCall: number): Promise<SideProfile> {
+  const profile = JSON.parse(await readFile(fileOf(files, side), "utf8")) as CpuProfile;
+  return {
+    ...{ side, cpuUsPerCall },
+    parts: shareOut(selfTimes(profile, partOrFileOf), cpuUsPerCall),
+    functions: shareOut(selfTimes(profile, functionOf), cpuUsPerCall),
+  };
+}
+
+const fileOf = (files: string, side: SideProfile["side"]): string =>
+  join(files, `${side.replace(" ", "-")}.cpuprofile`);
 
 /** The mesh by file: its files are the stages of a call. */
 function partOrFileOf(frame: CallFrame): string {

@@ -1,4 +1,5 @@
 import { createClient } from "@connectrpc/connect";
+import type { EdgeSettings } from "../../../mesh/client/edge-settings.ts";
 import { createMesh } from "../../../mesh/client/mesh.ts";
 import { BenchService } from "../../../mesh/gen/weft/bench/v1/bench_pb.ts";
 import { answerAsBenchClient } from "./answer.ts";
@@ -7,5 +8,8 @@ import { openService } from "./weft-settings.ts";
 
 const endpoints = new Map([["bench", [process.env.BENCH_ADDRESS ?? ""]]]);
 const mesh = createMesh({ service: "caller", endpoints, ...(await openService("caller")) });
+// "grpc" for the row of plain gRPC.
+const { BENCH_TRANSPORT = "auto" } = process.env;
+mesh.edge("bench").transport = BENCH_TRANSPORT as EdgeSettings["transport"];
 
 answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));
