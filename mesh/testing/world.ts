@@ -36,6 +36,8 @@ export interface World extends AsyncDisposable {
     routes: (router: ConnectRouter, mesh: Mesh) => void,
     more?: { readonly port?: number; readonly operations?: Operations },
   ): Promise<TestService>;
+  /** Ends something else with the world. */
+  defer(end: () => void | Promise<void>): void;
   /** A way to call: the started services, or the addresses given. */
   mesh(name: string, endpoints?: Record<string, string[]>): Promise<Mesh>;
 }
@@ -68,6 +70,7 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
     credentials,
     telemetry,
     mesh,
+    defer: (end) => resources.defer(end),
     reissue: (name) => authority.issue(name),
     async serve(name, routes, { port = 0, operations } = {}) {
       const own = await mesh(name);
