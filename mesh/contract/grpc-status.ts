@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 
 /** The metadata key of google.rpc.Status, error details included. */
@@ -46,7 +46,11 @@ export function statusMessage(error: ConnectError): string {
 
 /** An error's details as an encoded google.rpc.Status; undefined if it has none. Those that find no room are left out. */
 export function encodeStatusDetails(error: ConnectError): Uint8Array | undefined {
-  if (error.details.length === 0) return undefined;
+  return error.details.length === 0 ? undefined : encodeStatus(error);
+}
+
+/** An error as an encoded google.rpc.Status. Details that find no room are left out. */
+export function encodeStatus(error: ConnectError): Uint8Array {
   const details: { typeUrl: string; value: Uint8Array }[] = [];
   let bytes = 0;
   for (const detail of error.details) {
@@ -80,6 +84,16 @@ export function decodeStatus(code: Code, message: string, details: Uint8Array | 
     // A peer's broken details must not hide its status.
   }
   return error;
+}
+
+/** An error from an encoded google.rpc.Status. Whatever it is, it is an error. */
+export function decodeError(status: Uint8Array): ConnectError {
+  try {
+    const { code, message } = fromBinary(StatusSchema, status);
+    return decodeStatus(Code[code] === undefined ? Code.Unknown : code, message, status);
+  } catch (cause) {
+    return new ConnectError("the peer's status could not be read", Code.Internal, undefined, undefined, cause);
+  }
 }
 
 function typeUrl(typeName: string): string {

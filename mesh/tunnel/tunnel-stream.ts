@@ -4,6 +4,8 @@ import type { ConnectError } from "@connectrpc/connect";
 export interface TunnelStream {
   /** False: no more for now, `drained` tells when; the frame is sent all the same. A frame belongs to the stream from here on. */
   write(frame: Buffer): boolean;
+  /** Frames that were written and have not left yet. */
+  readonly waitingFrames: number;
   /** Ends our side. On the server with a status: none is OK. */
   end(error?: ConnectError): void;
   /** Cuts the stream off, both ways. */
