@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../tools/dev/processes/ports.ts";
 import { runAs } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
+import { createStaticDiscovery } from "../discovery/static.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { withFallback } from "../resilience/fallback.ts";
 import { echoRoutes } from "../testing/echo.ts";
@@ -105,11 +106,13 @@ test("withFallback() is counted by name", async () => {
     }),
   );
   const telemetry = world.telemetry("caller");
-  const endpoints = new Map([
-    ["echo", [address]],
-    ["away", [`127.0.0.1:${await freePort()}`]],
-  ]);
-  using mesh = createMesh({ service: "caller", credentials: await world.credentials("caller"), endpoints, telemetry });
+  const discovery = createStaticDiscovery(
+    new Map([
+      ["echo", [{ address }]],
+      ["away", [{ address: `127.0.0.1:${await freePort()}` }]],
+    ]),
+  );
+  using mesh = createMesh({ service: "caller", credentials: await world.credentials("caller"), discovery, telemetry });
   for (const service of ["away", "echo"]) {
     const client = createClient(EchoService, mesh.transport(service));
     await withFallback<{ text: string }>(service, () => client.echoAgain({}), silence).catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
-import type { Instance } from "../contract/discovery.ts";
+import type { Instance, Resolver } from "../contract/discovery.ts";
 import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
 import { createRetryBudget, type RetryBudget } from "../resilience/retry-budget.ts";
 import type { Credentials } from "../security/credentials.ts";
@@ -20,8 +20,8 @@ export interface MeshOptions {
   /** The calling service's name. */
   readonly service: string;
   readonly credentials: Credentials;
-  /** Addresses of the services that may be called, by name. */
-  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** Where the services that are called are found. */
+  readonly discovery: Resolver;
   readonly telemetry: Telemetry;
   /** The services of this process: called without a socket. */
   readonly inProcess?: InProcessNetwork | undefined;
@@ -34,7 +34,7 @@ export interface Mesh extends Disposable {
   /**
    * Connect's Transport to a service, for createClient(InventoryService, mesh.transport("inventory")).
    *
-   * @throws Error if the service has no address here
+   * @throws Error if the service cannot be found by what this process is told
    */
   transport(service: string): Transport;
   /** What can be changed of the calls to a service while they run. */
@@ -49,6 +49,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const transports = new Map<string, Transport>();
   const edges = new Map<string, EdgeSettings>();
   const observerOf = createClientObservers(telemetry);
+  const watches = new DisposableStack();
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
   const budgets = new Map<string, RetryBudget>();
   watchBreakers(telemetry, breakers);
@@ -64,13 +65,6 @@ export function createMesh(options: MeshOptions): Mesh {
     const channelCredentials = credentials.forClient(service);
     return ({ address }) => createGrpcConnector(address, service, channelCredentials, clock);
   };
-  const instancesOf = (service: string): Instance[] => {
-    if (inProcess) return [{ address: "in-process" }];
-    const addresses = options.endpoints.get(service) ?? [];
-    if (addresses.length === 0)
-      throw new Error(`no address of service ${service}: add ${service}=host:port to WEFT_ENDPOINTS`);
-    return addresses.map((address) => ({ address }));
-  };
   const open = (service: string): Transport => {
     const target = createTarget({
       name: service,
@@ -82,7 +76,8 @@ export function createMesh(options: MeshOptions): Mesh {
         telemetry.logger[level](`breaker ${status.state}`, { ...status });
       },
     });
-    target.update(instancesOf(service));
+    if (inProcess) target.update([{ address: "in-process" }]);
+    else watches.use(options.discovery.watch(service, target.update));
     targets.set(service, target);
     const observer = observerOf(service);
     const budget = createRetryBudget(clock);
@@ -100,6 +95,7 @@ export function createMesh(options: MeshOptions): Mesh {
     edge,
     breakers,
     [Symbol.dispose]() {
+      watches.dispose();
       for (const target of targets.values()) target.close();
     },
   };

@@ -220,8 +220,8 @@ describe("a client of several endpoints", () => {
   test("goes round an endpoint that is dead, without a failed call once its breaker is open", async () => {
     await using world = await createWorld();
     const dead = await world.serve("echo", echoRoutes());
-    await world.serve("echo", echoRoutes());
-    const mesh = await world.mesh("caller");
+    const alive = await world.serve("echo", echoRoutes());
+    const mesh = await world.mesh("caller", { echo: [dead.address, alive.address] });
     const echo = createClient(EchoService, mesh.transport("echo"));
     await dead.server[Symbol.asyncDispose]();
     for (let call = 0; call < 20; call++) await codeOf(echo.echo({}));

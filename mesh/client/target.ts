@@ -1,6 +1,6 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Instance } from "../contract/discovery.ts";
-import { rpcError } from "../contract/errors.ts";
+import { notRunReason, rpcError } from "../contract/errors.ts";
 import { type BreakerState, type BreakerStatus, breakerOpenReason, createBreaker } from "../resilience/breaker.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
@@ -20,11 +20,16 @@ export interface Target {
   pick(method: CalledMethod, last?: Endpoint): Endpoint;
   /** Told of the end of each unary attempt. */
   attemptEnded(attempt: Attempt, error: ConnectError | undefined): void;
+  /** While no instance is known yet, and not for long: resolves when one is, or when it is time to do without. */
+  readonly opening: Promise<void> | undefined;
   /** The instances that there are now: endpoints of new ones are opened, those of others retire. */
   update(instances: readonly Instance[]): void;
   breakers(): BreakerStatus[];
   close(): void;
 }
+
+/** At a process's start calls wait so long until somebody is known whom they can go to. */
+const openingTimeoutMs = 2_000;
 
 export type OnBreakerChange = (status: BreakerStatus) => void;
 
@@ -39,7 +44,22 @@ export interface TargetOptions {
 /** Creates a target without endpoints. */
 export function createTarget({ name, edge, balancer, connect, onBreakerChange }: TargetOptions): Target {
   const endpoints = new Map<string, Endpoint>();
+  let opening: Promise<void> | undefined;
+  let opened = (): void => undefined;
   let closed = false;
+
+  const beginOpening = (): void => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => opened(), openingTimeoutMs).unref();
+    opening = promise;
+    opened = () => {
+      clearTimeout(timer);
+      opening = undefined;
+      opened = () => undefined;
+      resolve();
+    };
+  };
+  beginOpening();
 
   const open = (instance: Instance): Endpoint =>
     createEndpoint(instance, connect(instance), (method) =>
@@ -53,7 +73,10 @@ export function createTarget({ name, edge, balancer, connect, onBreakerChange }:
     edge,
     pick(method, last) {
       if (closed) throw rpcError(Code.Canceled, `this process is ending: it calls ${name} no more`);
-      return balancer.pick(method, last) ?? refuse(name, method.policy.path);
+      return balancer.pick(method, last) ?? refuse(name, method.policy.path, endpoints.size);
+    },
+    get opening() {
+      return opening;
     },
     attemptEnded: (attempt, error) => balancer.attemptEnded(attempt, error),
     update(instances) {
@@ -70,6 +93,7 @@ export function createTarget({ name, edge, balancer, connect, onBreakerChange }:
         else known.instance = instance;
       }
       balancer.update([...endpoints.values()]);
+      opened();
     },
     breakers: () =>
       [...endpoints.values()].flatMap(({ instance, breakers }) =>
@@ -77,12 +101,20 @@ export function createTarget({ name, edge, balancer, connect, onBreakerChange }:
       ),
     close() {
       closed = true;
+      opened();
       for (const endpoint of endpoints.values()) endpoint.close();
     },
   };
 }
 
-function refuse(target: string, method: string): never {
+function refuse(target: string, method: string, endpoints: number): never {
+  if (endpoints === 0) {
+    throw rpcError(Code.Unavailable, `no instance of ${target} is known: none has made itself known so far`, {
+      reason: notRunReason,
+      domain: "weft",
+      metadata: { target, method },
+    });
+  }
   throw rpcError(Code.Unavailable, `${target} keeps failing: calls to ${method} are held back until it is well`, {
     reason: breakerOpenReason,
     domain: "weft",

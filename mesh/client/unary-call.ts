@@ -128,7 +128,9 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
       if (this.#cancellation !== undefined) this.#cancellation.onCancel(this);
       if (this.#signal !== undefined) this.#obey(this.#signal);
       this.#earn();
-      this.#try(this.#pipeline.clock.now(), this.startedAtMs);
+      const { target, clock } = this.#pipeline;
+      if (target.opening === undefined) this.#try(clock.now(), this.startedAtMs);
+      else this.#tryAfter(target.opening);
     } catch (error) {
       this.#fail(asConnectError(error));
     }
@@ -150,6 +152,18 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     this.#pipeline.budget.earn();
     const { hedging } = this.called;
     if (hedging !== undefined) this.#hedge = new Hedge(hedging, this);
+  }
+
+  /** The first attempt, once it is known whom it can go to. */
+  #tryAfter(opening: Promise<void>): void {
+    const leftMs = Math.max(0, this.deadlineMs - this.#pipeline.clock.now());
+    const timer = setTimeout(() => this.#fail(deadlineExceeded()), Math.min(leftMs, 2 ** 31 - 1));
+    opening
+      .then(() => {
+        clearTimeout(timer);
+        if (!this.#ended) this.#try(this.#pipeline.clock.now(), this.#pipeline.clock.monotonic());
+      })
+      .catch((error: unknown) => this.#fail(asConnectError(error)));
   }
 
   /** The next attempt: admit, pick, send. @throws ConnectError if none can be made */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Context, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { Criticality } from "../contract/criticality.ts";
 import { rpcError } from "../contract/errors.ts";
@@ -118,7 +118,7 @@ export async function runDetached<T>(options: { readonly timeoutMs: number }, fn
 }
 
 /** The error of a call whose time has run out. */
-export function deadlineExceeded(timeoutMs?: number): Error {
+export function deadlineExceeded(timeoutMs?: number): ConnectError {
   const within = timeoutMs === undefined ? "" : ` of ${Math.round(timeoutMs)} ms`;
   return rpcError(Code.DeadlineExceeded, `the deadline${within} has passed`);
 }

@@ -23,6 +23,8 @@ export interface Registration extends AsyncDisposable {
 export const leftReason = "left";
 const putBackoff = { initialMs: 100, maxMs: 2_000 };
 const leaveTimeoutMs = 500;
+/** Calls made just before their callers hear that we have left are still answered. */
+const onTheirWayMs = 100;
 
 /** Puts an entry, and puts it again in time, after a failure, and when the connection was lost and is back. */
 export function startRegistration(options: RegistrationOptions): Registration {
@@ -58,8 +60,8 @@ export function startRegistration(options: RegistrationOptions): Registration {
       watching[Symbol.dispose]();
       // After a put that is under way, which would else bring it back: it was sent before.
       const timer = new AbortController();
-      const left = bucket.remove(key, leftReason).catch(() => {});
-      await Promise.race([Promise.all([left, running]), waitFor(leaveTimeoutMs, timer.signal)]);
+      const left = bucket.remove(key, leftReason).then(() => waitFor(onTheirWayMs, timer.signal));
+      await Promise.race([Promise.allSettled([left, running]), waitFor(leaveTimeoutMs, timer.signal)]);
       timer.abort();
     },
   };

@@ -15,19 +15,22 @@ describe("loadMeshConfig()", () => {
       healthAddress: { host: "127.0.0.1", port: 7141 },
       metricsAddress: { host: "::1", port: 7142 },
       credentials: { directory: "/certs", trustDomain: "weft.local" },
-      endpoints: new Map(),
+      discovery: { source: "static", instances: new Map() },
+      instance: { host: "127.0.0.1", weight: 1 },
       telemetry: { otlpUrl: undefined, logLevel: "info" },
     });
   });
 
-  test("reads the addresses of other services", () => {
-    const text = "catalog=127.0.0.1:7120, inventory=127.0.0.1:7130|[::1]:7130";
-    expect(loadMeshConfig({ ...env, WEFT_ENDPOINTS: text }).endpoints).toEqual(
-      new Map([
-        ["catalog", ["127.0.0.1:7120"]],
-        ["inventory", ["127.0.0.1:7130", "[::1]:7130"]],
-      ]),
-    );
+  test("reads what others are told of this process", () => {
+    const labels = { WEFT_ADVERTISE_HOST: "10.0.0.7", WEFT_VERSION: "2.1.0", WEFT_ZONE: "eu-1a", WEFT_WEIGHT: "0.5" };
+    const instance = { host: "10.0.0.7", version: "2.1.0", zone: "eu-1a", weight: 0.5 };
+    expect(loadMeshConfig({ ...env, ...labels }).instance).toEqual(instance);
+  });
+
+  test("a process that others find by itself must say where", () => {
+    const listening = { ...env, WEFT_GRPC_ADDR: "0.0.0.0:7140", NATS_URL: "nats://127.0.0.1:7002" };
+    expect(() => loadMeshConfig({ ...listening, WEFT_DISCOVERY: "nats:shop" })).toThrow(/^WEFT_ADVERTISE_HOST/);
+    expect(loadMeshConfig({ ...listening, WEFT_DISCOVERY: "dns:catalog=catalog:7100" }).instance.host).toBe("0.0.0.0");
   });
 
   test.each([
@@ -43,11 +46,11 @@ describe("loadMeshConfig()", () => {
     ["WEFT_HEALTH_ADDR", "7141"],
     ["WEFT_METRICS_ADDR", "127.0.0.1:99999"],
     ["WEFT_CERT_DIR", ""],
-    ["WEFT_ENDPOINTS", "catalog"],
-    ["WEFT_ENDPOINTS", "catalog="],
-    ["WEFT_ENDPOINTS", "catalog=127.0.0.1:7120=x"],
-    ["WEFT_ENDPOINTS", "catalog=127.0.0.1:7120|"],
-    ["WEFT_ENDPOINTS", "catalog=127.0.0.1:7120,catalog=127.0.0.1:7220"],
+    ["WEFT_DISCOVERY", "catalog=127.0.0.1:7120"],
+    ["WEFT_VERSION", "a version"],
+    ["WEFT_ZONE", "-"],
+    ["WEFT_WEIGHT", "0"],
+    ["WEFT_WEIGHT", "heavy"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"],
     ["LOG_LEVEL", "loud"],
     ["OTEL_TRACES_SAMPLER_ARG", "1.5"],

@@ -1,17 +1,23 @@
+import type { Instance } from "../contract/discovery.ts";
 import {
   type Address,
   type Env,
   formatAddress,
-  parseAddress,
   readAddress,
-  readList,
   readString,
   readUrl,
   SettingError,
 } from "../contract/settings.ts";
 import type { StatementHook } from "../contract/statement-hook.ts";
+import { type DiscoverySetting, isLabel, isWeight, readDiscovery } from "../discovery/setting.ts";
 import { type LogLevel, logLevels } from "../telemetry/logger.ts";
 import type { InProcessNetwork } from "./in-process-network.ts";
+
+/** What a server tells of itself where it registers. */
+export interface AdvertisedInstance extends Omit<Instance, "address"> {
+  /** With the port that it listens on, its address; left out, the host that it listens on. */
+  readonly host?: string | undefined;
+}
 
 /** What every service of the mesh is told by its environment. */
 export interface MeshConfig {
@@ -22,8 +28,10 @@ export interface MeshConfig {
   /** Where Prometheus collects. */
   readonly metricsAddress: Address;
   readonly credentials: { readonly directory: string; readonly trustDomain: string };
-  /** Addresses of other services, by name. */
-  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  /** Where other services are found: for openDiscovery. */
+  readonly discovery: DiscoverySetting;
+  /** How others find this process, and choose it. */
+  readonly instance: AdvertisedInstance;
   readonly telemetry: {
     readonly otlpUrl: string | undefined;
     readonly logLevel: LogLevel;
@@ -36,17 +44,24 @@ export interface MeshConfig {
   readonly onStatement?: StatementHook;
 }
 
+/** What a server needs of it. */
+export type ServerConfig = Pick<MeshConfig, "grpcAddress" | "healthAddress" | "metricsAddress" | "inProcess"> &
+  Partial<Pick<MeshConfig, "instance">>;
+
 /** Reads the mesh's settings. @throws SettingError naming the setting */
 export function loadMeshConfig(env: Env): MeshConfig {
+  const grpcAddress = readAddress(env, "WEFT_GRPC_ADDR");
+  const discovery = readDiscovery(env);
   return {
-    grpcAddress: readAddress(env, "WEFT_GRPC_ADDR"),
+    grpcAddress,
     healthAddress: readAddress(env, "WEFT_HEALTH_ADDR"),
     metricsAddress: readAddress(env, "WEFT_METRICS_ADDR"),
     credentials: {
       directory: readString(env, "WEFT_CERT_DIR"),
       trustDomain: readString(env, "WEFT_TRUST_DOMAIN", "weft.local"),
     },
-    endpoints: readEndpoints(env),
+    discovery,
+    instance: readInstance(env, discovery, grpcAddress),
     telemetry: {
       otlpUrl: env.OTEL_EXPORTER_OTLP_ENDPOINT
         ? readUrl(env, "OTEL_EXPORTER_OTLP_ENDPOINT", ["http:", "https:"])
@@ -57,19 +72,23 @@ export function loadMeshConfig(env: Env): MeshConfig {
   };
 }
 
-/** WEFT_ENDPOINTS: "catalog=127.0.0.1:7120,inventory=127.0.0.1:7130|127.0.0.1:7230" */
-function readEndpoints(env: Env): ReadonlyMap<string, readonly string[]> {
-  const endpoints = new Map<string, readonly string[]>();
-  for (const entry of readList(env, "WEFT_ENDPOINTS")) {
-    const [name, addresses, ...rest] = entry.split("=");
-    if (!name || !addresses || rest.length > 0) {
-      throw new SettingError(`WEFT_ENDPOINTS: "${entry}" is not name=host:port or name=host:port|host:port`);
-    }
-    const parsed = addresses.split("|").map((address) => formatAddress(parseAddress("WEFT_ENDPOINTS", address)));
-    if (endpoints.has(name)) throw new SettingError(`WEFT_ENDPOINTS names ${name} twice: join its addresses with |`);
-    endpoints.set(name, parsed);
+/** What others are told of this process: WEFT_ADVERTISE_HOST, WEFT_VERSION, WEFT_ZONE, WEFT_WEIGHT. */
+function readInstance(env: Env, { source }: DiscoverySetting, grpcAddress: Address): AdvertisedInstance {
+  const host = env.WEFT_ADVERTISE_HOST || grpcAddress.host;
+  if (source === "nats" && (host === "0.0.0.0" || host === "::")) {
+    throw new SettingError(`WEFT_ADVERTISE_HOST is not set: nobody can call ${formatAddress(grpcAddress)}`);
   }
-  return endpoints;
+  const weight = Number(env.WEFT_WEIGHT || 1);
+  if (!isWeight(weight)) throw new SettingError(`WEFT_WEIGHT=${env.WEFT_WEIGHT} is not a number above 0, up to 1000`);
+  return { host, version: readLabel(env, "WEFT_VERSION"), zone: readLabel(env, "WEFT_ZONE"), weight };
+}
+
+function readLabel(env: Env, name: string): string | undefined {
+  const text = env[name] || undefined;
+  if (text !== undefined && !isLabel(text)) {
+    throw new SettingError(`${name}=${text} is not a short name of letters, digits and -._`);
+  }
+  return text;
 }
 
 function readLogLevel(env: Env): LogLevel {

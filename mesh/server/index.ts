@@ -1,6 +1,6 @@
 export type { SagaAdmin, SagaStatus, SagaStep } from "./admin-sagas.ts";
 export { readTrustedProxies, type TrustedProxies } from "./client-address.ts";
-export { loadMeshConfig, type MeshConfig } from "./config.ts";
+export { type AdvertisedInstance, loadMeshConfig, type MeshConfig, type ServerConfig } from "./config.ts";
 export { createInProcessNetwork, type InProcessNetwork } from "./in-process-network.ts";
 export { createOperatorCheck } from "./operator.ts";
 export type { PageRequest, PageResponse, Pages } from "./public-page.ts";

@@ -3,7 +3,9 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { ServerCredentials } from "@grpc/grpc-js";
 import type { Mesh } from "../client/mesh.ts";
 import type { DeadLetters } from "../contract/dead-letters.ts";
+import type { Registry } from "../contract/discovery.ts";
 import type { EventOperations } from "../contract/event-operations.ts";
+import { formatAddress } from "../contract/settings.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { AdminService } from "../gen/weft/admin/v1/admin_pb.ts";
 import { AuditService } from "../gen/weft/admin/v1/audit_pb.ts";
@@ -18,7 +20,7 @@ import { createAuditAdmin } from "./admin-audit.ts";
 import { createDeadLetterAdmin } from "./admin-dead-letters.ts";
 import { createEventAdmin } from "./admin-events.ts";
 import { createSagaAdmin, type SagaAdmin } from "./admin-sagas.ts";
-import type { MeshConfig } from "./config.ts";
+import type { ServerConfig } from "./config.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { createGrpcServer } from "./grpc-server.ts";
 import { createHealth } from "./health.ts";
@@ -36,13 +38,15 @@ const drainTimeoutMs = 10_000;
 export interface ServeOptions {
   /** The service's name on the mesh: "order". */
   readonly service: string;
-  readonly config: MeshConfig;
+  readonly config: ServerConfig;
   /** Mounts the service's methods, as for Connect's own adapters. */
   readonly routes: (router: ConnectRouter) => void;
   readonly credentials: Credentials;
   readonly telemetry: Telemetry;
   /** Files that reflection serves beside those of the methods: the service's events. */
   readonly describes?: readonly DescFile[];
+  /** Where others find this instance; left out: somebody else says where it is. */
+  readonly discovery?: Registry;
   /** The service's own client side, for the admin API. */
   readonly mesh?: Mesh;
   /** What operators can see and do here beside asking for process and breakers. */
@@ -110,6 +114,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
   resources.defer(() => pipeline.drain(drainTimeoutMs));
   resources.defer(() => health.drain());
+  // Last, so that a drain begins with it: who knows of it elsewhere calls no more.
+  const { host = config.grpcAddress.host, ...labels } = config.instance ?? {};
+  const instance = { address: formatAddress({ host, port: listener.port }), ...labels };
+  if (options.discovery) resources.use(options.discovery.register(service, instance));
   telemetry.logger.info("serving", { port: listener.port, health_port: probesListener.port, services: [...names] });
 
   const running = resources.move();

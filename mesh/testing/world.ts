@@ -4,12 +4,14 @@ import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { openCertificateAuthority } from "../../tools/dev/certificates.ts";
 import { createMesh, type Mesh } from "../client/mesh.ts";
+import type { Discovery } from "../contract/discovery.ts";
+import { createStaticDiscovery } from "../discovery/static.ts";
 import type { Credentials } from "../security/credentials.ts";
 import { loadCredentials } from "../security/credentials.ts";
-import type { MeshConfig } from "../server/config.ts";
 import { createInProcessNetwork } from "../server/in-process-network.ts";
 import { type Operations, type RunningServer, serve } from "../server/serve.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
+import { createLocalDiscovery } from "./discovery.ts";
 
 const trustDomain = "test.local";
 const anyPort = { host: "127.0.0.1", port: 0 };
@@ -38,7 +40,7 @@ export interface World extends AsyncDisposable {
   ): Promise<TestService>;
   /** Ends something else with the world. */
   defer(end: () => void | Promise<void>): void;
-  /** A way to call: the started services, or the addresses given. */
+  /** A way to call: the services that are running, those too that start later, or the addresses given. */
   mesh(name: string, endpoints?: Record<string, string[]>): Promise<Mesh>;
 }
 
@@ -49,7 +51,7 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
   resources.defer(() => rm(directory, { recursive: true, force: true }));
   const authority = await openCertificateAuthority({ directory, trustDomain });
   const inProcess = way === "in-process" ? createInProcessNetwork() : undefined;
-  const started = new Map<string, string[]>();
+  const discovery = createLocalDiscovery();
   const logs: Record<string, unknown>[] = [];
 
   const credentials = async (name: string): Promise<Credentials> => {
@@ -59,9 +61,9 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
   const telemetry = (service: string): Telemetry =>
     resources.use(createTelemetry({ service, logLevel: "debug", write: (line) => void logs.push(JSON.parse(line)) }));
   const mesh: World["mesh"] = async (name, endpoints) => {
-    const known = endpoints ? new Map(Object.entries(endpoints)) : started;
     const options = { service: name, credentials: await credentials(name), telemetry: telemetry(name) };
-    return resources.use(createMesh({ ...options, endpoints: known, inProcess: endpoints ? undefined : inProcess }));
+    const found = endpoints ? discoveryOf(endpoints) : discovery;
+    return resources.use(createMesh({ ...options, discovery: found, inProcess: endpoints ? undefined : inProcess }));
   };
 
   const world: World = {
@@ -74,18 +76,15 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
     reissue: (name) => authority.issue(name),
     async serve(name, routes, { port = 0, operations } = {}) {
       const own = await mesh(name);
-      const config: MeshConfig = {
-        grpcAddress: { ...anyPort, port },
-        healthAddress: anyPort,
-        metricsAddress: anyPort,
-        credentials: { directory: join(directory, name), trustDomain },
-        endpoints: started,
-        telemetry: { otlpUrl: undefined, logLevel: "debug" },
-        ...(inProcess && { inProcess }),
-      };
       const server = await serve({
         service: name,
-        config,
+        config: {
+          grpcAddress: { ...anyPort, port },
+          healthAddress: anyPort,
+          metricsAddress: anyPort,
+          ...(inProcess && { inProcess }),
+        },
+        discovery,
         routes: (router) => routes(router, own),
         credentials: await credentials(name),
         telemetry: telemetry(name),
@@ -93,11 +92,16 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
         ...(operations && { operations }),
       });
       resources.use(server);
-      const address = `127.0.0.1:${server.port}`;
-      started.set(name, [...(started.get(name) ?? []), address]);
-      return { server, address, mesh: own };
+      return { server, address: `127.0.0.1:${server.port}`, mesh: own };
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
   return world;
+}
+
+function discoveryOf(addresses: Record<string, string[]>): Discovery {
+  const instances = Object.entries(addresses).map(
+    ([name, all]) => [name, all.map((address) => ({ address }))] as const,
+  );
+  return createStaticDiscovery(new Map(instances));
 }

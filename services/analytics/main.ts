@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createRedis } from "@weft/mesh/cache";
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createEventOperations, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createOperatorCheck, runMain, serve } from "@weft/mesh/server";
@@ -25,6 +26,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { onStatement } = config.mesh;
@@ -63,6 +65,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       routes,
       credentials,
       telemetry,
+      discovery,
       operations: { audit, deadLetters: consumer.deadLetters, events },
     }),
   );

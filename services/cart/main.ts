@@ -1,6 +1,7 @@
 import { createRedis } from "@weft/mesh/cache";
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createDirectPublisher, startRepeatableConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -19,10 +20,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
+  const { inProcess } = config.mesh;
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess }));
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const publisher = resources.use(createDirectPublisher({ broker, telemetry }));
@@ -39,6 +41,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_cart_v1_events],
       credentials,
       telemetry,
+      discovery,
       mesh,
       // Without a schema the log has to do.
       operations: { audit: createLogAudit(telemetry), deadLetters: consumer.deadLetters },

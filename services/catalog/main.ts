@@ -8,6 +8,7 @@ import {
   idempotencyMigrations,
   migrate,
 } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { type Broker, createBroker, createEventOperations, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -33,6 +34,7 @@ interface Opened {
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const { onStatement } = config.mesh;
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
@@ -63,6 +65,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_catalog_v1_events],
       credentials,
       telemetry,
+      discovery,
       operations: { audit, events: createEventOperations({ database, outbox, files: [file_shop_catalog_v1_events] }) },
     }),
   );

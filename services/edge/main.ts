@@ -1,5 +1,6 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createDirectPublisher, startBroadcast } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { type Pages, runMain, serve, servePublic } from "@weft/mesh/server";
@@ -24,10 +25,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { endpoints, inProcess } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
+  const { inProcess } = config.mesh;
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess }));
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });
 
@@ -57,6 +59,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_api_v1_events],
       credentials,
       telemetry,
+      discovery,
       mesh,
     }),
   );

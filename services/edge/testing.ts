@@ -58,7 +58,7 @@ export async function startTestEdge(
     WEFT_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
     WEFT_CERT_DIR: join(directory, name),
     WEFT_TRUST_DOMAIN: trustDomain,
-    WEFT_ENDPOINTS: [...addresses].map(([service, address]) => `${service}=${address}`).join(","),
+    WEFT_DISCOVERY: `static:${[...addresses].map(([service, address]) => `${service}=${address}`).join(",")}`,
     LOG_LEVEL: "error",
   });
 

@@ -1,5 +1,6 @@
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createEventOperations, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -19,6 +20,7 @@ const service = "inventory";
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const { onStatement } = config.mesh;
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
@@ -53,6 +55,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_inventory_v1_events],
       credentials,
       telemetry,
+      discovery,
       operations: {
         audit,
         deadLetters: consumer.deadLetters,

@@ -7,6 +7,7 @@ import {
   type DueRowsWorker,
   migrate,
 } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -28,6 +29,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const webhookKey = await loadWebhookSecret(config.webhookSecret);
@@ -75,6 +77,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       routes,
       credentials,
       telemetry,
+      discovery,
       operations: { audit, deadLetters: consumer.deadLetters },
     }),
   );

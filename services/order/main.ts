@@ -12,6 +12,7 @@ import {
   migrate,
   newId,
 } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import {
   createBroker,
   createEventOperations,
@@ -49,10 +50,11 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const clock = systemClock;
   const random = Math.random;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { endpoints, inProcess, onStatement } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
+  const { inProcess, onStatement } = config.mesh;
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
@@ -119,6 +121,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_order_v1_events],
       credentials,
       telemetry,
+      discovery,
       mesh,
       operations: { audit, deadLetters: consumer.deadLetters, events, sagas: createSagaAdmin(adminDeps) },
     }),

@@ -1,5 +1,6 @@
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, createDueRowsWorker, migrate } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createEventOperations, createOutbox, eventMigrations, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -20,6 +21,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
   const { onStatement } = config.mesh;
@@ -62,6 +64,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_payment_v1_events],
       credentials,
       telemetry,
+      discovery,
       operations: {
         audit,
         deadLetters: consumer.deadLetters,

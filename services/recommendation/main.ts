@@ -1,6 +1,7 @@
 import { createMesh } from "@weft/mesh/client";
 import { systemClock } from "@weft/mesh/contract";
 import { auditMigrations, createAudit, createDatabase, migrate } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { createBroker, createEventOperations, eventMigrations, finishReplay, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -22,10 +23,11 @@ const gatherMs = 250;
 export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger, meter } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { endpoints, inProcess, onStatement } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, endpoints, inProcess }));
+  const { inProcess, onStatement } = config.mesh;
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });
@@ -53,6 +55,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       routes,
       credentials,
       telemetry,
+      discovery,
       mesh,
       operations: { audit, deadLetters: consumer.deadLetters, events },
     }),

@@ -11,6 +11,7 @@ import {
   migrate,
   newId,
 } from "@weft/mesh/data";
+import { openDiscovery } from "@weft/mesh/discovery-nats";
 import { type Broker, createBroker, createEventOperations, createOutbox, eventMigrations } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { runMain, serve } from "@weft/mesh/server";
@@ -39,6 +40,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const clock = systemClock;
   const telemetry = resources.use(createTelemetry({ service, ...config.mesh.telemetry }));
+  const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger: telemetry.logger }));
   const key = await loadTokenKey(config.tokenKeyFile);
   const { onStatement } = config.mesh;
@@ -75,6 +77,7 @@ export async function start(config: Config): Promise<AsyncDisposable> {
       describes: [file_shop_user_v1_events],
       credentials,
       telemetry,
+      discovery,
       operations: { audit, events: createEventOperations({ database, outbox, files: [file_shop_user_v1_events] }) },
     }),
   );

@@ -1,5 +1,6 @@
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Address, formatAddress } from "@weft/mesh/contract";
 import type { MeshConfig } from "@weft/mesh/server";
 import { repositoryRoot } from "../check/check.ts";
 import type { ServiceName } from "../dev/stack/ports.ts";
@@ -16,24 +17,25 @@ export interface EndpointsOptions {
   readonly services: readonly ServiceManifest[];
 }
 
-/** Finds what of WEFT_ENDPOINTS does not fit: services that are called and not named, or the reverse, and wrong addresses. */
+/** Finds what of WEFT_DISCOVERY does not fit: services that are called and not named, or the reverse, and wrong addresses. */
 export async function endpointProblems(options: EndpointsOptions): Promise<Problem[]> {
   const { service, deployment, settings, mesh, services } = options;
   const asked = await askedBy(service);
+  const { discovery } = mesh;
+  const names = discovery.source === "dns" ? discovery.names : new Map<string, Address>();
   const texts = asked
-    .filter((name) => !mesh.endpoints.has(name))
+    .filter((name) => !names.has(name))
     .map((name) => `${service} calls ${name}, and is not told where it is`);
-  for (const [name, addresses] of mesh.endpoints) {
+  for (const [name, where] of names) {
+    const address = formatAddress(where);
     if (!asked.includes(name)) texts.push(`${service} does not call ${name}`);
-    for (const address of addresses) {
-      if (!isHeadless(address, services)) texts.push(`no headless Service has the address ${address}`);
-    }
+    if (!isHeadless(address, services)) texts.push(`no headless Service has the address ${address}`);
   }
-  const { manifest, path } = settings.find(({ name }) => name === "WEFT_ENDPOINTS") ?? {
+  const { manifest, path } = settings.find(({ name }) => name === "WEFT_DISCOVERY") ?? {
     manifest: deployment,
     path: [...containerPath, "env"],
   };
-  return texts.map((text) => ({ manifest, path, text: `WEFT_ENDPOINTS: ${text}` }));
+  return texts.map((text) => ({ manifest, path, text: `WEFT_DISCOVERY: ${text}` }));
 }
 
 /** The services that a service calls: `mesh.transport("catalog")` in its own files. */

@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { createMesh } from "@weft/mesh/client";
+import { createStaticDiscovery } from "@weft/mesh/discovery";
 import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { InventoryService } from "../../../gen/shop/inventory/v1/inventory_pb.ts";
@@ -34,8 +35,8 @@ async function main(): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const telemetry = resources.use(createTelemetry({ service: "inventory", logLevel: "error" }));
   const credentials = resources.use(await loadCredentials({ directory, trustDomain }));
-  const endpoints = new Map([["inventory", [address]]]);
-  const mesh = resources.use(createMesh({ service: "inventory", credentials, endpoints, telemetry }));
+  const discovery = createStaticDiscovery(new Map([["inventory", [{ address }]]]));
+  const mesh = resources.use(createMesh({ service: "inventory", credentials, discovery, telemetry }));
   const inventory = createClient(InventoryService, mesh.transport("inventory"));
   const request: LargeImport = JSON.parse(process.env.IMPORT ?? "");
   await inventory.importStock(

@@ -1,12 +1,13 @@
 import { createClient } from "@connectrpc/connect";
 import { CatalogService } from "../../../gen/shop/catalog/v1/catalog_pb.ts";
 import { createMesh } from "../../../mesh/client/mesh.ts";
+import { createStaticDiscovery } from "../../../mesh/discovery/static.ts";
 import { createZipf } from "../zipf.ts";
 import { answerAsClient } from "./answer.ts";
 import { openService } from "./weft-settings.ts";
 
-const endpoints = new Map([["catalog", [process.env.BENCH_ADDRESS ?? ""]]]);
-const mesh = createMesh({ service: "bench", endpoints, ...(await openService("bench")) });
+const discovery = createStaticDiscovery(new Map([["catalog", [{ address: process.env.BENCH_ADDRESS ?? "" }]]]));
+const mesh = createMesh({ service: "bench", discovery, ...(await openService("bench")) });
 const client = createClient(CatalogService, mesh.transport("catalog"));
 const pageSize = 20;
 

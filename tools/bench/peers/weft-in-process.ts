@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { createMesh } from "../../../mesh/client/mesh.ts";
+import { createStaticDiscovery } from "../../../mesh/discovery/static.ts";
 import { BenchService } from "../../../mesh/gen/weft/bench/v1/bench_pb.ts";
 import { createInProcessNetwork } from "../../../mesh/server/in-process-network.ts";
 import { answerAsBenchClient } from "./answer.ts";
@@ -10,6 +11,6 @@ import { openService } from "./weft-settings.ts";
 // Caller and called in one process, as in the single-process topology.
 const inProcess = createInProcessNetwork();
 await serveBench({ inProcess });
-const mesh = createMesh({ service: "caller", endpoints: new Map(), inProcess, ...(await openService("caller")) });
+const mesh = createMesh({ service: "caller", discovery: createStaticDiscovery(new Map()), inProcess, ...(await openService("caller")) });
 
 answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createMesh } from "@weft/mesh/client";
+import { createStaticDiscovery } from "@weft/mesh/discovery";
 import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import type { AddressBook } from "../stack/address-book.ts";
@@ -18,8 +19,9 @@ export async function createOperator({ services, certs }: AddressBook): Promise<
   const telemetry = resources.use(createTelemetry({ service: "operator", write: () => undefined }));
   const directory = join(certs, "operator");
   const credentials = resources.use(await loadCredentials({ directory, trustDomain: TRUST_DOMAIN }));
-  const endpoints = new Map(Object.entries(services).map(([name, { grpc }]) => [name, [grpc]]));
-  const mesh = resources.use(createMesh({ service: "operator", credentials, endpoints, telemetry }));
+  const instances = Object.entries(services).map(([name, { grpc }]) => [name, [{ address: grpc }]] as const);
+  const discovery = createStaticDiscovery(new Map(instances));
+  const mesh = resources.use(createMesh({ service: "operator", credentials, discovery, telemetry }));
   const all = resources.move();
   return {
     client: (contract, service) => createClient(contract, mesh.transport(service)),

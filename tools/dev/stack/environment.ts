@@ -4,6 +4,8 @@ import { SERVICE_NAMES, type ServiceName, type StackPorts } from "./ports.ts";
 export type Environment = Readonly<Record<string, string>>;
 
 export const TRUST_DOMAIN = "weft.local";
+/** In which the services of a stack find each other. */
+export const NAMESPACE = "shop";
 /** The sandbox provider's key: it guards play money. */
 export const PROVIDER_KEY = "sk_sandbox_weft";
 /** What text and push messages are signed with: it guards messages that reach nobody. */
@@ -41,7 +43,7 @@ export function serviceEnvironment(service: ServiceName, options: EnvironmentOpt
     WEFT_METRICS_ADDR: at(own.metrics),
     WEFT_CERT_DIR: join(options.certDirectory, service),
     WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
-    WEFT_ENDPOINTS: SERVICE_NAMES.map((name) => `${name}=${at(ports.services[name].grpc)}`).join(","),
+    WEFT_DISCOVERY: `nats:${NAMESPACE}`,
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${at(ports.otlp)}`,
     LOG_LEVEL: "info",
     NATS_URL: options.natsUrl,
@@ -57,7 +59,11 @@ export function serviceEnvironment(service: ServiceName, options: EnvironmentOpt
  * under the service's prefix (`ORDER__MYSQL_URL`).
  */
 export function singleEnvironment(options: EnvironmentOptions): Environment {
-  const each = SERVICE_NAMES.map((service) => [service, serviceEnvironment(service, options)] as const);
+  const each = SERVICE_NAMES.map((service) => {
+    // They call each other within the process: nobody looks for them.
+    const { WEFT_DISCOVERY: _, ...environment } = serviceEnvironment(service, options);
+    return [service, environment] as const;
+  });
   const valuesByName = new Map<string, Set<string>>();
   for (const [, environment] of each) {
     for (const [name, value] of Object.entries(environment)) {

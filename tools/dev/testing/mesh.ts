@@ -5,6 +5,7 @@ import type { DescMessage, DescService, MessageInitShape, MessageShape } from "@
 import { type Client, createClient } from "@connectrpc/connect";
 import { createMesh } from "@weft/mesh/client";
 import { createDatabase, type Database, migrate } from "@weft/mesh/data";
+import { createStaticDiscovery } from "@weft/mesh/discovery";
 import { createBroker, createOutbox, eventMigrations, type Outbox, onEvent, startConsumer } from "@weft/mesh/events";
 import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
@@ -91,7 +92,7 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
       WEFT_METRICS_ADDR: address(service, 2),
       WEFT_CERT_DIR: join(directory, service),
       WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
-      WEFT_ENDPOINTS: services.map((name) => `${name}=${address(name, 0)}`).join(","),
+      WEFT_DISCOVERY: `static:${services.map((name) => `${name}=${address(name, 0)}`).join(",")}`,
       MYSQL_URL: database(service).url,
       NATS_URL: nats.url,
       REDIS_URL: redis.url,
@@ -106,8 +107,9 @@ export async function createTestMesh(services: readonly string[]): Promise<TestM
       const credentials = running.use(
         await loadCredentials({ directory: join(directory, caller), trustDomain: TRUST_DOMAIN }),
       );
-      const endpoints = new Map(services.map((name) => [name, [address(name, 0)]]));
-      const mesh = running.use(createMesh({ service: caller, credentials, endpoints, telemetry }));
+      const instances = services.map((name) => [name, [{ address: address(name, 0) }]] as const);
+      const discovery = createStaticDiscovery(new Map(instances));
+      const mesh = running.use(createMesh({ service: caller, credentials, discovery, telemetry }));
       return createClient(contract, mesh.transport(service));
     },
 

@@ -50,7 +50,8 @@ export function instanceEnvironment(instance: Instance, options: InstanceEnviron
     WEFT_GRPC_ADDR: at(instance.grpc),
     WEFT_HEALTH_ADDR: at(instance.health),
     WEFT_METRICS_ADDR: at(instance.metrics),
-    WEFT_ENDPOINTS: endpoints(service, links),
+    // By name, not by what they say of themselves: each goes over a link that can be cut.
+    WEFT_DISCOVERY: `static:${endpoints(service, links)}`,
     // Nobody looks at traces here, and they cost what orders could have.
     OTEL_EXPORTER_OTLP_ENDPOINT: "",
     ...("REDIS_URL" in plain ? { REDIS_URL: `redis://${over("redis")}` } : {}),
