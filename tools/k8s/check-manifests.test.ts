@@ -102,7 +102,7 @@ const broken: [string, string, string, string, string][] = [
     "a service that is called and not named",
     "k8s/base/cart/kustomization.yaml",
     "WEFT_DISCOVERY=dns:catalog=catalog:7100",
-    "WEFT_DISCOVERY=dns:",
+    '"WEFT_DISCOVERY=dns:"',
     "cart calls catalog, and is not told where it is",
   ],
   [
