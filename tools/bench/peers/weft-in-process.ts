@@ -11,6 +11,11 @@ import { openService } from "./weft-settings.ts";
 // Caller and called in one process, as in the single-process topology.
 const inProcess = createInProcessNetwork();
 await serveBench({ inProcess });
-const mesh = createMesh({ service: "caller", discovery: createStaticDiscovery(new Map()), inProcess, ...(await openService("caller")) });
+const mesh = createMesh({
+  service: "caller",
+  discovery: createStaticDiscovery(new Map()),
+  inProcess,
+  ...(await openService("caller")),
+});
 
 answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));
