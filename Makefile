@@ -72,7 +72,7 @@ format: $(INSTALLED) ## Format code and contracts, mend what the linter can
 	@buf format -w
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure, as ratios: calls through the mesh by grpc-js and others; product reads with the cache by without; orders by their bare SQL (QUICK=1, ONLY=calls|reads|orders, PROFILE=dir)
+bench: $(INSTALLED) ## Measure, as ratios: calls through the mesh by grpc-js and others; product reads with the cache by without; orders by their bare SQL (QUICK=1, ONLY=calls|memory|reads|orders, PROFILE=dir)
 	@node tools/bench/main.ts
 
 .PHONY: faults

@@ -1,13 +1,14 @@
 import { cpus, loadavg } from "node:os";
 import { benchCalls } from "./calls/main.ts";
 import { profileCalls } from "./calls/profile-calls.ts";
+import { benchMemory } from "./micro/memory-main.ts";
 import { benchOrders } from "./orders/main.ts";
 import { benchReads } from "./reads-main.ts";
 import type { BenchRun } from "./run.ts";
 
 /** Above this many runnable processes before the start, the machine is at something else. */
 const loadAverageMax = 1;
-const parts = ["calls", "reads", "orders"] as const;
+const parts = ["calls", "memory", "reads", "orders"] as const;
 
 const { QUICK, PROFILE, ONLY, BEFORE, PEERS } = process.env;
 const [loadAverage = 0] = loadavg();
@@ -26,5 +27,6 @@ if (ONLY && !parts.some((part) => part === ONLY)) throw new Error(`ONLY=${ONLY} 
 // Quickly is calls only, unless another part is asked for.
 const asked = (part: string): boolean => (ONLY ? ONLY === part : part === "calls" || !run.quick);
 if (asked("calls")) await (PROFILE ? profileCalls(PROFILE, PEERS ? PEERS.split(",") : undefined) : benchCalls(run));
+if (asked("memory")) await benchMemory(run);
 if (asked("reads")) await benchReads(run);
 if (asked("orders")) await benchOrders({ ...run, before: BEFORE });

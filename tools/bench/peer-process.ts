@@ -17,17 +17,19 @@ export interface Workload extends LoadOptions {
 }
 
 /**
- * "cpu" asks how much CPU time the process has used since it started, "counts" for what it counts of calls; "profile" begins a
+ * "cpu" asks how much CPU time the process has used since it started, "counts" for what it counts of calls, "memory" what it holds
+ * after a collection of garbage; "profile" begins a
  * CPU profile, "profiled" writes it.
  */
 export type Question =
-  | { readonly kind: "start" | "cpu" | "counts" | "profile" }
+  | { readonly kind: "start" | "cpu" | "counts" | "memory" | "profile" }
   | { readonly kind: "profiled"; readonly file: string }
   | ({ readonly kind: "load" } & Workload);
 export type Answer =
   | { readonly port: number }
   | { readonly cpuMs: number }
   | { readonly counts: Readonly<Record<string, number>> }
+  | { readonly heldBytes: number; readonly residentBytes: number }
   | { readonly done: true }
   | LoadResult
   | { readonly failure: string };

@@ -1,5 +1,6 @@
 import { formatInProcess, measureInProcess } from "../micro/in-process.ts";
 import { endpointCounts, formatPicks, measurePick } from "../micro/pick.ts";
+import { formatReplicas, measureReplicas } from "../micro/replicas.ts";
 import { writePlot, writeResults } from "../results.ts";
 import type { BenchRun } from "../run.ts";
 import { installPeers } from "./packages.ts";
@@ -25,8 +26,10 @@ export async function benchCalls(run: BenchRun): Promise<void> {
   const inProcess = await measureInProcess(run.quick ? inProcessPlans.quick : inProcessPlans.full);
   const picks = endpointCounts.map((endpoints) => measurePick(endpoints, 50_000));
   console.log(`${formatInProcess(inProcess)}\n${formatPicks(picks)}\n`);
+  const replicas = run.quick ? undefined : await measureReplicas(200, 4_000);
+  if (replicas) console.log(`${formatReplicas(replicas)}\n`);
   const figures = { ...headline(rows), inprocess_per_s: Math.round(inProcess.callsPerSecond) };
-  await writeResults("latest.json", run, { headline: figures, rows, inProcess, picks });
+  await writeResults("latest.json", run, { headline: figures, rows, inProcess, picks, replicas });
   if (!run.quick) await writePlot("calls.svg", plot(rows, "echo", plotTitle(run)));
 }
 

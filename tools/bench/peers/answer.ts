@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { runLoad } from "../load.ts";
 import type { Answer, Question } from "../peer-process.ts";
 import { type BenchAnswer, checkAnswer, type WorkloadName } from "../workloads.ts";
@@ -41,6 +43,8 @@ function answer(reply: (question: Question) => Promise<Answer>, readCounts: Read
         return cpuTime();
       case "counts":
         return { counts: await readCounts() };
+      case "memory":
+        return memory();
       case "profile":
         await profiler.start();
         return { done: true };
@@ -57,6 +61,17 @@ function answer(reply: (question: Question) => Promise<Answer>, readCounts: Read
   });
   // Also how it ends when the bench itself is killed.
   process.on("disconnect", () => process.exit());
+}
+
+function memory(): Answer {
+  // The flag makes gc() part of contexts made after it.
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // What only finalizers of the first let go of falls to the second.
+  collect();
+  collect();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heldBytes: heapUsed + external, residentBytes: rss };
 }
 
 function cpuTime(): Answer {

@@ -7,10 +7,11 @@ import { answerAsBenchClient } from "./answer.ts";
 import { weftCalls } from "./weft-calls.ts";
 import { openService } from "./weft-settings.ts";
 
-const discovery = createStaticDiscovery(new Map([["bench", [{ address: process.env.BENCH_ADDRESS ?? "" }]]]));
+// Several addresses for the row of many replicas; "grpc" as transport for that of plain gRPC.
+const { BENCH_ADDRESSES, BENCH_ADDRESS = "", BENCH_TRANSPORT = "auto" } = process.env;
+const instances = (BENCH_ADDRESSES?.split(",") ?? [BENCH_ADDRESS]).map((address) => ({ address }));
+const discovery = createStaticDiscovery(new Map([["bench", instances]]));
 const mesh = createMesh({ service: "caller", discovery, ...(await openService("caller")) });
-// "grpc" for the row of plain gRPC.
-const { BENCH_TRANSPORT = "auto" } = process.env;
 mesh.edge("bench").transport = BENCH_TRANSPORT as EdgeSettings["transport"];
 
 answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));

@@ -1,4 +1,7 @@
 import { answerAsServer } from "./answer.ts";
 import { serveBench } from "./weft-serve.ts";
 
-answerAsServer(async () => (await serveBench()).port);
+// "0.0.0.0" where it stands for many replicas, each with an address of the loopback's own.
+const { BENCH_HOST = "127.0.0.1" } = process.env;
+
+answerAsServer(async () => (await serveBench({ grpcAddress: { host: BENCH_HOST, port: 0 } })).port);
