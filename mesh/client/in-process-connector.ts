@@ -1,17 +1,22 @@
-import { clone, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { clone, type DescMessage, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { inContext } from "../context/ambient-iterable.ts";
-import { baggageHeader, formatBaggage, withMembers } from "../context/baggage.ts";
-import { currentCall } from "../context/call-context.ts";
+import { parseBaggage } from "../context/baggage.ts";
+import { currentCall, type EndUser } from "../context/call-context.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { resumed } from "../context/resumed.ts";
 import type { TraceIds } from "../context/trace-ids.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import type { Criticality } from "../contract/criticality.ts";
 import { cancellation, rpcError } from "../contract/errors.ts";
-import type { InProcessNetwork, InProcessServer } from "../server/in-process-network.ts";
-import { asConnectError } from "./attempt.ts";
-import { type Connector, type HeadersInput, notValid, type UnaryWay } from "./endpoint.ts";
-import { traceHeaders } from "./outgoing-call.ts";
+import type {
+  CancellableCall,
+  InProcessNetwork,
+  InProcessServer,
+  InProcessUnaryCall,
+} from "../server/in-process-network.ts";
+import { type Attempt, asConnectError } from "./attempt.ts";
+import { type Connector, notValid, type UnaryWay } from "./endpoint.ts";
 
 /**
  * Calls a service of the same process: no socket, no encoding. Each side gets messages of its own, so that neither can
@@ -32,43 +37,32 @@ export function createInProcessConnector(
   };
   const way: UnaryWay = {
     send(attempt) {
-      const { called, input, headers, trace, endUser, criticality } = attempt.call;
-      const { desc: method } = called;
-      const cancel = new CancelSource();
-      attempt.sent = cancel;
-      const call = {
-        method,
-        headers: withChain(headers, trace, formatBaggage(attempt.chainAttempt, criticality)),
-        deadlineMs: attempt.deadlineMs,
-        endUser,
-        peer,
-        cancel,
-      };
       try {
-        server()
-          .unary(call, copy(method.input, input))
-          .then(
-            (answer) => attempt.succeeded(answer.message, answer, clock.monotonic()),
-            (error: unknown) => attempt.failed(asConnectError(error)),
-          );
+        attempt.sent = server().unary(new SentCall(attempt, peer, clock), attempt.call.input);
       } catch (error) {
         attempt.failed(asConnectError(error));
       }
     },
-    cancel({ sent }, reason) {
-      if (sent instanceof CancelSource) sent.cancel(reason);
-    },
+    cancel: ({ sent }, reason) => (sent as CancellableCall | undefined)?.cancel(reason),
   };
   return {
     way: () => way,
     async stream(method, inputs, { signal, headers, trace, baggage, deadlineMs, endUser }) {
       const cancel = new CancelSource();
       const unlink = link(signal, cancel);
-      const call = { method, headers: withChain(headers, trace, baggage), deadlineMs, endUser, peer, cancel };
+      const call = {
+        method,
+        headers: headers && new Headers(headers),
+        trace,
+        ...parseBaggage(baggage),
+        deadlineMs,
+        endUser,
+        peer,
+      };
       const trailer = new Headers();
       try {
         // The handler reads the messages in its own context; they are made in their maker's.
-        const answer = server().stream(call, inContext(currentCall(), copies(method.input, inputs, cancel)));
+        const answer = server().stream(call, inContext(currentCall(), copies(method.input, inputs, cancel)), cancel);
         const messages = answer.messages[Symbol.asyncIterator]() as AsyncIterator<MessageShape<typeof method.output>>;
         // As over gRPC, headers come with the first message.
         const first = await messages.next();
@@ -86,12 +80,47 @@ export function createInProcessConnector(
   };
 }
 
-function withChain(given: HeadersInput, trace: TraceIds | undefined, baggage: string | undefined): Headers {
-  const headers = new Headers(given);
-  const traced = traceHeaders(trace);
-  for (let index = 0; index < traced.length; index += 2) headers.set(traced[index] ?? "", traced[index + 1] ?? "");
-  if (baggage) headers.set(baggageHeader, withMembers(headers.get(baggageHeader), baggage));
-  return headers;
+/** An attempt as the called server sees it. */
+class SentCall implements InProcessUnaryCall {
+  readonly peer: string;
+  readonly #attempt: Attempt;
+  readonly #clock: Clock;
+
+  constructor(attempt: Attempt, peer: string, clock: Clock) {
+    this.peer = peer;
+    this.#attempt = attempt;
+    this.#clock = clock;
+  }
+  get method(): DescMethod {
+    return this.#attempt.call.called.desc;
+  }
+  get deadlineMs(): number {
+    return this.#attempt.deadlineMs;
+  }
+  get endUser(): EndUser | undefined {
+    return this.#attempt.call.endUser;
+  }
+  get trace(): TraceIds | undefined {
+    return this.#attempt.call.trace;
+  }
+  get attempt(): number {
+    return this.#attempt.chainAttempt;
+  }
+  get criticality(): Criticality | undefined {
+    return this.#attempt.call.criticality;
+  }
+  get headers(): Headers | undefined {
+    const { headers } = this.#attempt.call;
+    return headers && new Headers(headers);
+  }
+  answered(message: Message, header: Headers | undefined, trailer: Headers | undefined): void {
+    const metadata =
+      header || trailer ? { header: header ?? new Headers(), trailer: trailer ?? new Headers() } : undefined;
+    this.#attempt.succeeded(message, metadata, this.#clock.monotonic());
+  }
+  failed(error: ConnectError): void {
+    this.#attempt.failed(error);
+  }
 }
 
 /** Passes the caller's cancellation on; returns how to stop doing so. */

@@ -1,29 +1,38 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
-import type { CallContext } from "../context/call-context.ts";
+
+/** What of a call its handler can ask for through Connect's context. */
+interface HandledCall {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+}
 
 /** What Connect hands to a handler, without the timer and the headers that most handlers never ask for. */
 export class CallHandlerContext implements HandlerContext {
   readonly method: DescMethod;
-  readonly requestMethod = "POST";
-  readonly protocolName = "grpc";
-  readonly #request: { readonly headers: Headers };
-  readonly #call: CallContext;
+  readonly #call: HandledCall;
   #values: ContextValues | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
 
-  constructor(method: DescMethod, request: { readonly headers: Headers }, call: CallContext) {
+  constructor(method: DescMethod, call: HandledCall) {
     this.method = method;
-    this.#request = request;
     this.#call = call;
   }
 
+  get requestMethod(): string {
+    return "POST";
+  }
+  get protocolName(): string {
+    return "grpc";
+  }
   get service(): DescService {
     return this.method.parent;
   }
   get requestHeader(): Headers {
-    return this.#request.headers;
+    return this.#call.headers;
   }
   get signal(): AbortSignal {
     return this.#call.signal;

@@ -1,16 +1,9 @@
-import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { Code, type MethodImplSpec } from "@connectrpc/connect";
 import { rpcError } from "../contract/errors.ts";
 import type { CallHandlerContext } from "./handler-context.ts";
 
-type AnySpec = MethodImplSpec;
 type Input = MessageShape<DescMessage>;
-
-/** Calls the handler of a unary method. */
-export async function invokeUnary(spec: AnySpec, input: Input, context: CallHandlerContext): Promise<Input> {
-  if (spec.kind !== "unary") throw new Error(`${spec.method.name} is not unary`);
-  return create(spec.method.output, await spec.impl(input, context));
-}
 
 /**
  * Calls the handler of a streaming method of any kind, as if it were bidirectional: the wire is the same.
@@ -18,23 +11,22 @@ export async function invokeUnary(spec: AnySpec, input: Input, context: CallHand
  * @param deliver makes what is sent of an answer; it may throw
  */
 export async function* invokeStream<T>(
-  spec: AnySpec,
+  spec: MethodImplSpec,
   inputs: AsyncIterable<Input>,
   context: CallHandlerContext,
   deliver: (output: Input) => T,
 ): AsyncIterable<T> {
-  const { output } = spec.method;
   switch (spec.kind) {
     case "unary":
       throw new Error(`${spec.method.name} is unary`);
     case "client_streaming":
-      yield deliver(create(output, await spec.impl(inputs, context)));
+      yield deliver((await spec.impl(inputs, context)) as Input);
       return;
     case "server_streaming":
-      for await (const answer of spec.impl(await only(inputs), context)) yield deliver(create(output, answer));
+      for await (const answer of spec.impl(await only(inputs), context)) yield deliver(answer as Input);
       return;
     case "bidi_streaming":
-      for await (const answer of spec.impl(inputs, context)) yield deliver(create(output, answer));
+      for await (const answer of spec.impl(inputs, context)) yield deliver(answer as Input);
       return;
   }
 }

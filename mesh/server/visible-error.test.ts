@@ -1,6 +1,5 @@
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { CancelSource } from "../context/cancel-source.ts";
 import { rpcError } from "../contract/errors.ts";
 import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
@@ -11,7 +10,7 @@ test.each([
   ["of whoever it names", "weft", "weft"],
 ])("a reason is %s", (_what, domain, expected) => {
   const error = rpcError(Code.NotFound, "no", { reason: "GONE", metadata: { id: "7" }, ...(domain && { domain }) });
-  const visible = visibleError(error, { method: Health.method.check, cancel: new CancelSource() });
+  const visible = visibleError(error, { served: { method: Health.method.check }, reason: undefined });
   expect(visible.findDetails(ErrorInfoSchema)).toMatchObject([
     { reason: "GONE", domain: expected, metadata: { id: "7" } },
   ]);

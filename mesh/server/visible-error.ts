@@ -1,6 +1,5 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { CancelSource } from "../context/cancel-source.ts";
 import { rpcError } from "../contract/errors.ts";
 import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 
@@ -10,14 +9,14 @@ import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
  */
 export function visibleError(
   error: unknown,
-  { method, cancel }: { readonly method: DescMethod; readonly cancel: CancelSource },
+  { served, reason }: { readonly served: { readonly method: DescMethod }; readonly reason: Error | undefined },
 ): ConnectError {
   if (error instanceof ConnectError) {
     const visible = new ConnectError(error.rawMessage, error.code);
-    visible.details = error.details.map((detail) => withDomain(detail, method));
+    visible.details = error.details.map((detail) => withDomain(detail, served.method));
     return visible;
   }
-  if (cancel.reason instanceof ConnectError) return cancel.reason;
+  if (reason instanceof ConnectError) return reason;
   return rpcError(Code.Internal, "internal error", { reason: "INTERNAL", domain: "weft" });
 }
 

@@ -11,6 +11,11 @@ type Log = (message: string, fields?: Record<string, unknown>) => void;
 /** Writes structured lines: one JSON object each, with the ids of the trace that they belong to. */
 export type Logger = Readonly<Record<LogLevel, Log>>;
 
+/** A logger that says which levels it writes, so that nobody need gather what nobody reads. */
+export interface SelectiveLogger extends Logger {
+  writes(level: LogLevel): boolean;
+}
+
 export interface LoggerOptions {
   readonly service: string;
   /** Lines below it are not written. */
@@ -20,20 +25,21 @@ export interface LoggerOptions {
 }
 
 /** Creates a logger. Field values may be anything: bigint and Error are written readably, and none makes it throw. */
-export function createLogger(options: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): SelectiveLogger {
   const { service, clock, write } = options;
   const threshold = logLevels.indexOf(options.level);
+  const writes = (level: LogLevel): boolean => logLevels.indexOf(level) >= threshold;
   const log =
     (level: LogLevel): Log =>
     (message, fields) => {
-      if (logLevels.indexOf(level) < threshold) return;
+      if (!writes(level)) return;
       const span = trace.getSpanContext(currentOtelContext());
       const ids = span && isSpanContextValid(span) ? { trace_id: span.traceId, span_id: span.spanId } : undefined;
       const head = { time: new Date(clock.now()).toISOString(), level, service, message };
       // The head a second time: no field takes its place.
       write(`${toJson({ ...head, ...ids, ...fields, ...head }, head)}\n`);
     };
-  return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  return { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error"), writes };
 }
 
 function toJson(line: object, head: object): string {

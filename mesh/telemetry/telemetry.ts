@@ -25,7 +25,7 @@ import { type Clock, type Random, systemClock } from "../contract/clock.ts";
 import { listen } from "../contract/listen.ts";
 import type { Address } from "../contract/settings.ts";
 import { type CallDurations, createCallMetrics } from "./call-durations.ts";
-import { createLogger, type Logger, type LogLevel } from "./logger.ts";
+import { createLogger, type LogLevel, type SelectiveLogger } from "./logger.ts";
 import { measureProcess } from "./process-metrics.ts";
 
 /** Spans that wait for the collector; past it they are dropped, never held back the call. */
@@ -59,7 +59,7 @@ export interface SpanOptions {
 /** One service's logs, metrics and traces. Nothing global: several services can share a process. */
 export interface Telemetry extends AsyncDisposable {
   readonly service: string;
-  readonly logger: Logger;
+  readonly logger: SelectiveLogger;
   readonly meter: Meter;
   /**
    * Durations of the calls of one method; the same ones for the same name and attributes. To be asked for once, not on the path of a

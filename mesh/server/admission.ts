@@ -1,0 +1,37 @@
+import type { ConnectError } from "@connectrpc/connect";
+import type { Criticality } from "../contract/criticality.ts";
+import type { MethodPolicy } from "../contract/policy.ts";
+
+/** A call that asks to be let in. */
+export interface AskingCall {
+  readonly policy: MethodPolicy;
+  /** Milliseconds since the epoch; Infinity if there is none. */
+  readonly deadlineMs: number;
+  /** When it came: milliseconds since the epoch, and on the monotonic clock. */
+  readonly arrivedMs: number;
+  readonly startedAtMs: number;
+  /** As the chain's first method has it, else as its own; undefined if neither says. */
+  readonly criticality: Criticality | undefined;
+  readonly attempt: number;
+  /** Lets in a call that was told to wait. */
+  admitted(): void;
+  /** Turns away a call that was told to wait. */
+  refused(error: ConnectError): void;
+}
+
+/**
+ * Decides which unary calls a server works on, and when: the pipeline's `admit` stage. Asked after the caller is known and allowed to call, and before the
+ * message is read. Probes do not ask.
+ */
+export interface Admission {
+  /**
+   * True: the call goes on at once. False: it waits until it is told.
+   *
+   * @throws ConnectError if it is turned away at once
+   */
+  enter(call: AskingCall): boolean;
+  /** A call that was let in has ended. */
+  leave(call: AskingCall, endedAtMs: number): void;
+  /** A call that was told to wait waits no more: its caller has left, or its time is over. */
+  forget(call: AskingCall): void;
+}

@@ -1,0 +1,29 @@
+import { create, type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { rpcError } from "../contract/errors.ts";
+import { malformed } from "./malformed.ts";
+import type { Route } from "./routes.ts";
+
+/** Largest message of a call or an answer. */
+export const messageBytesMax = 4 * 1024 * 1024;
+
+/** A request's message. @throws ConnectError INVALID_ARGUMENT if it is none */
+export function decodeRequest({ method }: Route, bytes: Uint8Array): MessageShape<DescMessage> {
+  try {
+    return fromBinary(method.input, bytes);
+  } catch (cause) {
+    throw malformed(method.input, cause);
+  }
+}
+
+/** What a handler answered, encoded. @throws Error if it is no valid message, ConnectError if it is too large */
+export function encodeAnswer({ method }: Route, output: Message): Uint8Array {
+  const bytes = toBinary(method.output, create(method.output, output));
+  if (bytes.length > messageBytesMax) {
+    throw rpcError(
+      Code.ResourceExhausted,
+      `the answer has ${bytes.length} bytes, above the limit of ${messageBytesMax}`,
+    );
+  }
+  return bytes;
+}
