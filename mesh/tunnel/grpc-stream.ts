@@ -11,13 +11,17 @@ export const tunnelPath = `/${TunnelService.typeName}/${TunnelService.method.ope
 
 /** The client's end of a call to tunnelPath, made with serializers that leave Buffers as they are. */
 export function clientStream(call: ClientDuplexStream<Buffer, Buffer>): TunnelStream {
+  let isCut = false;
   return {
     write: (frame) => call.write(frame),
     get waitingFrames() {
       return call.writableLength;
     },
     end: () => void call.end(),
-    cut: () => call.cancel(),
+    cut() {
+      isCut = true;
+      call.cancel();
+    },
     pause: () => void call.pause(),
     resume: () => void call.resume(),
     listen(listener) {
@@ -26,7 +30,7 @@ export function clientStream(call: ClientDuplexStream<Buffer, Buffer>): TunnelSt
       // Without a listener it would end the process; the status says the same.
       call.on("error", () => undefined);
       call.on("status", (status: StatusObject) => {
-        if (status.code !== 0) listener.closed(toConnectError(status));
+        if (status.code !== 0) listener.closed(toConnectError(status, isCut));
         // Frames may wait to be read.
         else if (call.readableEnded) listener.closed(undefined);
         else call.once("end", () => listener.closed(undefined));
@@ -74,7 +78,9 @@ function http2StreamOf(call: unknown): ServerHttp2Stream | undefined {
   return (call as { call?: { stream?: ServerHttp2Stream } }).call?.stream;
 }
 
-function toConnectError({ code, details, metadata }: StatusObject): ConnectError {
+function toConnectError({ code, details, metadata }: StatusObject, isCut: boolean): ConnectError {
+  // So grpc-js calls a stream that its peer, or something in between, has reset.
+  if (Number(code) === Code.Canceled && !isCut) return rpcError(Code.Unavailable, "the tunnel was reset");
   const status = metadata.get(statusDetailsKey)[0];
   const known: Code = Code[code] === undefined ? Code.Unknown : Number(code);
   return decodeStatus(known, details, status instanceof Buffer ? status : undefined);
