@@ -2,10 +2,12 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { mayHaveRunReason, notRunReason, rpcError } from "../contract/errors.ts";
 import { decodeError } from "../contract/grpc-status.ts";
+import { pushbackTrailer } from "../contract/pushback.ts";
 import { Feature } from "../gen/weft/tunnel/v1/tunnel_pb.ts";
 import { CallSlots } from "./call-slots.ts";
 import { writeCall, writeCancel, writeClientHello, writeMethod } from "./client-frame.ts";
 import type { ClientTunnel, ClientTunnelListener, TunnelCall } from "./client-tunnel.ts";
+import { type Entries, entryOf } from "./entries.ts";
 import { FrameError } from "./frame-error.ts";
 import { FrameSender } from "./frame-sender.ts";
 import {
@@ -183,7 +185,7 @@ class ClientSession implements ClientTunnel, TunnelStreamListener, ServerFrameVi
     this.#slots.remove(id);
     call.tunnelId = -1;
     if (answer.status === undefined) call.answered(answer);
-    else call.failed(decodeError(answer.status));
+    else call.failed(failureOf(answer.status, answer.trailer));
   }
 
   #finish(answer: ReadAnswer): void {
@@ -267,4 +269,12 @@ function lost(unsent: boolean, cause: ConnectError | undefined): ConnectError {
         domain: "weft",
         cause,
       });
+}
+
+/** A failure, with its server's word on whether to try again. */
+function failureOf(status: Uint8Array, trailer: Entries | undefined): ConnectError {
+  const error = decodeError(status);
+  const pushback = entryOf(trailer, pushbackTrailer);
+  if (pushback !== undefined) error.metadata.set(pushbackTrailer, pushback);
+  return error;
 }

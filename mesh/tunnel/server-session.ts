@@ -2,6 +2,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { notRunReason, rpcError } from "../contract/errors.ts";
 import { encodeStatus } from "../contract/grpc-status.ts";
+import { pushbackTrailer } from "../contract/pushback.ts";
 import { Feature } from "../gen/weft/tunnel/v1/tunnel_pb.ts";
 import { AnswerParts } from "./answer-parts.ts";
 import { ClientFrameReader, type ClientFrameVisitor, type ClientHelloFields, type ReadCall } from "./client-frame.ts";
@@ -117,7 +118,7 @@ class ServerSession<Route> implements ServerTunnel, TunnelStreamListener, Client
     return true;
   }
 
-  fail(call: ServedCall, error: ConnectError, trailer?: Entries): void {
+  fail(call: ServedCall, error: ConnectError, trailer: Entries | undefined = pushbackEntries(error)): void {
     const id = call.tunnelId;
     if (id < 0 || this.#calls[id] !== call) return;
     try {
@@ -349,4 +350,9 @@ function otherVersion(hello: ClientHelloFields): ConnectError {
 
 function badMetadata(cause: unknown): ConnectError {
   return rpcError(Code.Internal, `the answer's metadata: ${cause instanceof Error ? cause.message : cause}`, { cause });
+}
+
+function pushbackEntries(error: ConnectError): Entries | undefined {
+  const pushback = error.metadata.get(pushbackTrailer);
+  return pushback === null ? undefined : [pushbackTrailer, pushback];
 }

@@ -51,7 +51,7 @@ export interface ServerTunnel {
    * @throws ConnectError INTERNAL if the metadata is none that gRPC could carry; the call is to be answered still
    */
   answer(call: ServedCall, message: Uint8Array, header?: Entries, trailer?: Entries): void;
-  /** Answers a call with what it failed with. */
+  /** Answers a call with what it failed with. @param trailer by default the error's word on whether to try again, if it has one */
   fail(call: ServedCall, error: ConnectError, trailer?: Entries): void;
   /** Asks the client for no more calls; those that come all the same are answered NOT_RUN. The tunnel ends when its client has ended it. */
   drain(): void;

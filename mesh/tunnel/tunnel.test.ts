@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test, vi } from "vitest";
 import { errorReason, mayHaveRunReason, notRunReason, rpcError } from "../contract/errors.ts";
+import { forbidRetry, pushbackMs } from "../contract/pushback.ts";
 import { callsMax, flushCallsMax, requestBytesInFlightMax, requestBytesMax, stallTimeoutMs } from "./limits.ts";
 import { openTestTunnel, TestCall, type TestServed } from "./testing-ends.ts";
 
@@ -57,6 +58,13 @@ describe("a tunnel", () => {
     });
     const error = await failureOf(tunnel.send().answer);
     expect([error.code, error.rawMessage, errorReason(error)]).toEqual([Code.NotFound, "no such thing", "GONE"]);
+  });
+
+  test("carries a failure's word on whether to try again", async () => {
+    const failed = rpcError(Code.Unavailable, "repeated in vain");
+    forbidRetry(failed);
+    const tunnel = await openTestTunnel({ onCall: (call, server) => server.fail(call, failed) });
+    expect(pushbackMs(await failureOf(tunnel.send().answer))).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("has no more than its calls in flight", async () => {
