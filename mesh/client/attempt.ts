@@ -1,11 +1,15 @@
-import type { Message } from "@bufbuild/protobuf";
+import { fromBinary, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { EndUser } from "../context/call-context.ts";
+import { deadlineExceeded, type EndUser } from "../context/call-context.ts";
+import { type Deadlines, type Expiring, processDeadlines } from "../context/deadlines.ts";
 import type { TraceIds } from "../context/trace-ids.ts";
 import type { Criticality } from "../contract/criticality.ts";
 import type { Trial } from "../resilience/breaker.ts";
+import type { TunnelAnswer, TunnelCall } from "../tunnel/client-tunnel.ts";
+import type { Entries } from "../tunnel/entries.ts";
 import type { CalledMethod } from "./called-method.ts";
-import type { Endpoint, HeadersInput, UnaryWay } from "./endpoint.ts";
+import { type Endpoint, type HeadersInput, unreadable } from "./endpoint.ts";
+import { criticalityNumbers, TunnelMetadata, tunnelMetadata } from "./tunnel-metadata.ts";
 
 /** What came beside an answer's message. Its Headers are made when somebody asks, which few do. */
 export interface AnswerMetadata {
@@ -31,10 +35,16 @@ export interface AttemptedCall {
   attemptFailed(attempt: Attempt, error: ConnectError): void;
 }
 
+/** What the way that an attempt has taken can still do for it. */
+export interface Sent {
+  /** Stops an attempt that nobody waits for any more; what it tells from now on is not heard. */
+  cancel(attempt: Attempt, reason: ConnectError): void;
+}
+
 /**
  * One attempt of a unary call at one endpoint. The way that it takes tells it how it ended; only the first thing that it is told counts.
  */
-export class Attempt {
+export class Attempt implements TunnelCall, Expiring {
   readonly call: AttemptedCall;
   readonly endpoint: Endpoint;
   /** 1 for the first. */
@@ -45,16 +55,27 @@ export class Attempt {
   readonly startedAtMs: number;
   /** Monotonic; Infinity while it is under way. */
   endedAtMs = Number.POSITIVE_INFINITY;
-  /** What the way knows it by; the way's own. */
-  sent: unknown = undefined;
+  /** Set by the way that it takes. */
+  sent: Sent | undefined = undefined;
   /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
   readonly #hurried: boolean;
   readonly #trial: Trial;
-  #way: UnaryWay | undefined = undefined;
+  readonly #deadlines: Deadlines;
   #over = false;
+  previousDue: Expiring | undefined = undefined;
+  nextDue: Expiring | undefined = undefined;
+  tunnelId = -1;
+  readonly timeoutMs: number;
 
   /** @param nowMs milliseconds since the epoch @param startedAtMs the same moment, monotonic */
-  constructor(call: AttemptedCall, endpoint: Endpoint, number: number, nowMs: number, startedAtMs: number) {
+  constructor(
+    call: AttemptedCall,
+    endpoint: Endpoint,
+    number: number,
+    nowMs: number,
+    startedAtMs: number,
+    deadlines: Deadlines = processDeadlines,
+  ) {
     const { called } = call;
     const allowedMs = called.attemptTimeoutMs;
     this.call = call;
@@ -62,7 +83,10 @@ export class Attempt {
     this.number = number;
     this.deadlineMs = Math.min(call.deadlineMs, nowMs + allowedMs);
     this.startedAtMs = startedAtMs;
-    this.#hurried = this.deadlineMs - nowMs < allowedMs / 2;
+    const timeoutMs = this.deadlineMs - nowMs;
+    this.timeoutMs = timeoutMs === Number.POSITIVE_INFINITY ? 0 : Math.ceil(timeoutMs);
+    this.#hurried = timeoutMs < allowedMs / 2;
+    this.#deadlines = deadlines;
     this.#trial = endpoint.breaker(called).begin("unary");
   }
 
@@ -76,8 +100,8 @@ export class Attempt {
 
   send(): void {
     this.endpoint.began();
-    this.#way = this.endpoint.connector.way(this);
-    this.#way.send(this);
+    if (this.deadlineMs < Number.POSITIVE_INFINITY) this.#deadlines.add(this);
+    this.endpoint.connector.unary(this);
   }
 
   /** @param endedAtMs monotonic */
@@ -98,14 +122,73 @@ export class Attempt {
   abandon(reason: ConnectError): void {
     if (this.#over) return;
     this.#end(reason);
-    this.#way?.cancel(this, reason);
+    this.sent?.cancel(this, reason);
     this.call.attemptFailed(this, reason);
+  }
+
+  /** Its time is over. */
+  expire(): void {
+    if (this.#over) return;
+    const error = asConnectError(deadlineExceeded(this.timeoutMs));
+    this.sent?.cancel(this, error);
+    this.failed(error);
   }
 
   #end(error: ConnectError | undefined): void {
     this.#over = true;
+    this.#deadlines.remove(this);
     this.#trial.ended(error, this.#hurried);
     this.endpoint.ended();
+  }
+
+  // What a tunnel reads of it, and tells it.
+  get path(): string {
+    return this.call.called.policy.path;
+  }
+  get message(): Uint8Array {
+    return this.call.encoded();
+  }
+  get metadata(): Entries | undefined {
+    return tunnelMetadata(this.call);
+  }
+  get attempt(): number {
+    return this.chainAttempt;
+  }
+  get criticality(): TunnelCall["criticality"] {
+    return criticalityNumbers[this.call.criticality ?? ""];
+  }
+  get trace0(): number {
+    return this.call.trace?.trace0 ?? 0;
+  }
+  get trace1(): number {
+    return this.call.trace?.trace1 ?? 0;
+  }
+  get trace2(): number {
+    return this.call.trace?.trace2 ?? 0;
+  }
+  get trace3(): number {
+    return this.call.trace?.trace3 ?? 0;
+  }
+  get span0(): number {
+    return this.call.trace?.span0 ?? 0;
+  }
+  get span1(): number {
+    return this.call.trace?.span1 ?? 0;
+  }
+  get traceFlags(): number {
+    return this.call.trace?.traceFlags ?? -1;
+  }
+  answered({ message, header, trailer, large, receivedAtMs }: TunnelAnswer): void {
+    if (large) this.call.called.largeAnswerAtMs = receivedAtMs;
+    const metadata = header === undefined && trailer === undefined ? undefined : new TunnelMetadata(header, trailer);
+    let output: Message;
+    try {
+      output = fromBinary(this.call.called.desc.output, message);
+    } catch (cause) {
+      this.failed(unreadable(cause));
+      return;
+    }
+    this.succeeded(output, metadata, receivedAtMs);
   }
 }
 

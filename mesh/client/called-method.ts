@@ -16,6 +16,8 @@ export interface CalledMethod {
   readonly hedging: Hedging | undefined;
   /** How long the calls took, retries included. */
   readonly durations: CallDurations;
+  /** When an answer last came in parts, monotonic: a method that gives such answers is better off on gRPC calls of its own. */
+  largeAnswerAtMs: number;
 }
 
 /** Finds what is known of a method; descriptors are read once for each service. */
@@ -32,7 +34,8 @@ export function createCalledMethods(
       const attemptTimeoutMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
       const hedging = policy.hedging ? createHedging(clock) : undefined;
       const durations = durationsOf(policy.path);
-      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, hedging, durations });
+      const largeAnswerAtMs = Number.NEGATIVE_INFINITY;
+      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, hedging, durations, largeAnswerAtMs });
     }
   };
   return (method) => {

@@ -1,7 +1,8 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { errorReason, meaningOf } from "../contract/errors.ts";
+import { errorReason, meaningOf, notRunReason, rpcError } from "../contract/errors.ts";
 import type { MethodPolicy } from "../contract/policy.ts";
 import { pushbackMs } from "../contract/pushback.ts";
+import { type ErrorInfo, ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { breakerOpenReason } from "../resilience/breaker.ts";
 import { isRetryable } from "../resilience/retry.ts";
 
@@ -24,4 +25,30 @@ export function isDecided({ retry }: MethodPolicy, error: ConnectError): boolean
   return (
     retry !== undefined || pushbackMs(error) === Number.POSITIVE_INFINITY || errorReason(error) === breakerOpenReason
   );
+}
+
+/** Whether the call surely did not run, so that it may be made elsewhere whatever it does: its tunnel or its server says so, or it never left. */
+export function isNotRun(error: ConnectError): boolean {
+  return error.code === Code.Unavailable && error.findDetails(ErrorInfoSchema).some(isNotRunInfo);
+}
+
+/**
+ * The error as whoever called sees it. That a call did not run is told in words of its own: should it be thrown on, it must not say the same of
+ * the call that is being handled here.
+ */
+export function toldToCaller(error: ConnectError, path: string): ConnectError {
+  if (!isNotRun(error)) return error;
+  return rpcError(error.code, error.rawMessage, {
+    reason: callNotRunReason,
+    domain: "weft",
+    metadata: { method: path },
+    cause: error,
+  });
+}
+
+/** The reason, of the domain "weft", of a failed call that surely did not run. */
+export const callNotRunReason = "CALL_NOT_RUN";
+
+function isNotRunInfo({ reason, domain }: ErrorInfo): boolean {
+  return reason === notRunReason && domain === "weft";
 }

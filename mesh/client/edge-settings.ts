@@ -10,6 +10,6 @@ export interface EdgeSettings {
 }
 
 /** Creates the settings that nobody has changed. */
-export function createEdgeSettings(): EdgeSettings {
-  return { transport: "auto" };
+export function createEdgeSettings(transport: TransportChoice = "auto"): EdgeSettings {
+  return { transport };
 }

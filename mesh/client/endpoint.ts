@@ -11,14 +11,6 @@ import type { CalledMethod } from "./called-method.ts";
 /** What Headers can be made from; undefined for none. */
 export type HeadersInput = ConstructorParameters<typeof Headers>[0];
 
-/** A way to send unary calls to an instance: a gRPC channel, a tunnel, a call within the process. */
-export interface UnaryWay {
-  /** Sends an attempt, and tells it of its end. Never throws: what cannot be sent fails. */
-  send(attempt: Attempt): void;
-  /** Stops an attempt that nobody waits for any more; what it tells from now on is not heard. */
-  cancel(attempt: Attempt, reason: ConnectError): void;
-}
-
 /** A streaming call, ready to leave. */
 export interface StreamRequest {
   readonly headers: HeadersInput;
@@ -40,19 +32,18 @@ export interface StreamAnswer<O extends DescMessage> {
   readonly message: AsyncIterable<MessageShape<O>>;
 }
 
-/** A way to send streaming calls to an instance. Fails with ConnectError only. */
-export interface StreamWay {
+/** The ways to one instance, a gRPC channel, tunnels, or a call within the process. */
+export interface Connector {
+  /** The instance has said that it wants no new calls. */
+  readonly draining: boolean;
+  /** Sends an attempt, and tells it of its end. Never throws: what cannot be sent fails. */
+  unary(attempt: Attempt): void;
+  /** Fails with ConnectError only. */
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodStreaming<I, O>,
     inputs: AsyncIterable<MessageShape<I>>,
     request: StreamRequest,
   ): Promise<StreamAnswer<O>>;
-}
-
-/** One instance's connections, whichever ways they are. */
-export interface Connector extends StreamWay {
-  /** The way that an attempt takes. */
-  way(attempt: Attempt): UnaryWay;
   close(): void;
 }
 
@@ -138,4 +129,9 @@ export function notValid(schema: DescMessage, cause: unknown): ConnectError {
     domain: "weft",
     cause,
   });
+}
+
+/** The error of an answer that is no valid message. */
+export function unreadable(cause: unknown): ConnectError {
+  return rpcError(Code.Internal, "the answer could not be read", { cause });
 }

@@ -1,59 +1,19 @@
-import { isIP } from "node:net";
 import { type DescMessage, type DescMethod, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
-import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  Client,
-  type ClientDuplexStream,
-  type ClientUnaryCall,
-  Metadata,
-  type ServiceError,
-  type StatusObject,
-} from "@grpc/grpc-js";
+import { Code } from "@connectrpc/connect";
+import { type ChannelCredentials, type ClientDuplexStream, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { baggageHeader, formatBaggage, withMembers } from "../context/baggage.ts";
 import { CancelSource } from "../context/cancel-source.ts";
 import { cancellable } from "../context/cancellable.ts";
 import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
-import { cancellation, rpcError } from "../contract/errors.ts";
-import { decodeStatus, statusDetailsKey } from "../contract/grpc-status.ts";
+import { rpcError } from "../contract/errors.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
-import { pushbackTrailer } from "../contract/pushback.ts";
 import { type AnswerMetadata, type Attempt, asConnectError } from "./attempt.ts";
-import { type Connector, encodeMessage, type StreamRequest, type UnaryWay } from "./endpoint.ts";
+import { type Connector, encodeMessage, type StreamRequest, unreadable } from "./endpoint.ts";
+import { openGrpcClient } from "./grpc-client.ts";
 import { type Connections, createConnections } from "./grpc-connections.ts";
+import { grpcError } from "./grpc-errors.ts";
 import { traceHeaders } from "./outgoing-call.ts";
-
-/** Bounds and habits of one connection. */
-const channelOptions: ChannelOptions = {
-  // Retries have one owner: the mesh.
-  "grpc.enable_retries": 0,
-  "grpc.service_config_disable_resolution": 1,
-  // Where all of them have been replaced, their new addresses are asked for at once; grpc-js would wait for half a minute.
-  "grpc.dns_min_time_between_resolutions_ms": 1_000,
-  "grpc.enable_http_proxy": 0,
-  "grpc.use_local_subchannel_pool": 1,
-  // grpc-js would wait up to two minutes before it looks for a server that has come back.
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
-  // A frozen server answers no ping: its calls fail in seconds, not at their deadlines.
-  "grpc.keepalive_time_ms": 1_000,
-  "grpc.keepalive_timeout_ms": 1_000,
-  "grpc.keepalive_permit_without_calls": 0,
-  "grpc.max_receive_message_length": 4 * 1024 * 1024,
-  "grpc.max_send_message_length": 4 * 1024 * 1024,
-};
-
-/**
- * A name may stand for several instances: calls go to all of them in turn, not to the first that answers. An address is one
- * instance: a call to one that was away tries to connect again, where taking turns would refuse it until the next attempt is due.
- */
-function balancingOf(address: string): ChannelOptions {
-  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
-  const policy = isIP(host) === 0 ? "round_robin" : "pick_first";
-  return { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] }) };
-}
 
 /**
  * Calls an instance of a service over plain gRPC (grpc-js).
@@ -66,25 +26,16 @@ export function createGrpcConnector(
   credentials: ChannelCredentials,
   clock: Clock = systemClock,
 ): Connector {
-  const connections = createConnections(() => {
-    // Node refuses an IP address as TLS server name; who the server is, its SPIFFE id says.
-    const options = { ...channelOptions, ...balancingOf(address), "grpc.ssl_target_name_override": service };
-    return new Client(address, credentials, options);
-  }, clock);
-  const way: UnaryWay = {
-    send(attempt) {
+  const connections = createConnections(() => openGrpcClient(address, service, credentials), clock);
+  return {
+    draining: false,
+    unary(attempt) {
       try {
         sendUnary(connections, clock, attempt);
       } catch (error) {
         attempt.failed(asConnectError(error));
       }
     },
-    cancel({ sent }) {
-      (sent as ClientUnaryCall | undefined)?.cancel();
-    },
-  };
-  return {
-    way: () => way,
     async stream(method, inputs, request) {
       const metadata = metadataOf(request, request.baggage);
       const { client, release } = connections.take();
@@ -131,7 +82,7 @@ function sendUnary(connections: Connections, clock: Clock, attempt: Attempt): vo
     { deadline: attempt.deadlineMs },
     (error, value) => {
       release();
-      if (error) attempt.failed(toConnectError(error, undefined));
+      if (error) attempt.failed(grpcError(error));
       else answer = value;
     },
   );
@@ -151,7 +102,7 @@ function finish(attempt: Attempt, answer: Buffer, metadata: AnswerMetadata, cloc
   try {
     message = fromBinary(attempt.call.called.desc.output, answer);
   } catch (cause) {
-    attempt.failed(rpcError(Code.Internal, "the answer could not be read", { cause }));
+    attempt.failed(unreadable(cause));
     return;
   }
   attempt.succeeded(message, metadata, clock.monotonic());
@@ -181,7 +132,7 @@ function opening<O>(call: ClientDuplexStream<Buffer, O>, signal: AbortSignal | u
     // A server that has nothing to say may send no headers at all.
     call.once("status", ({ code }: StatusObject) => (code === 0 ? resolve(new Headers()) : undefined));
     // Stays for the life of the call: without a listener an error that nobody reads would end the process.
-    call.on("error", (error) => reject(toConnectError(error, signal)));
+    call.on("error", (error) => reject(grpcError(error, signal)));
   });
 }
 
@@ -220,7 +171,7 @@ async function* receive<O>(call: ClientDuplexStream<Buffer, O>, signal: AbortSig
     done = true;
   } catch (error) {
     done = true;
-    throw toConnectError(error, signal);
+    throw grpcError(error, signal);
   } finally {
     // Whoever reads stopped before the end: the server is told.
     if (!done) call.cancel();
@@ -253,25 +204,4 @@ function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): ()
   if (signal.aborted) cancel();
   else signal.addEventListener("abort", cancel, { once: true });
   return () => signal.removeEventListener("abort", cancel);
-}
-
-function toConnectError(error: unknown, signal: AbortSignal | undefined): ConnectError {
-  if (error instanceof ConnectError) return error;
-  if (signal?.aborted) return cancellation(signal);
-  if (!isServiceError(error)) return rpcError(Code.Internal, "the answer could not be read", { cause: error });
-  const details = error.metadata.get(statusDetailsKey)[0];
-  const status = decodeStatus(codeOf(error.code), error.details, details instanceof Buffer ? details : undefined);
-  status.cause = error;
-  const pushback = error.metadata.get(pushbackTrailer)[0];
-  if (pushback !== undefined) status.metadata.set(pushbackTrailer, pushback.toString());
-  return status;
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && "code" in error && typeof error.code === "number" && "metadata" in error;
-}
-
-/** gRPC's number as Connect's code: the same numbers, 1 to 16. */
-function codeOf(status: number): Code {
-  return Code[status] === undefined ? Code.Unknown : status;
 }

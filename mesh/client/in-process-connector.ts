@@ -15,8 +15,8 @@ import type {
   InProcessServer,
   InProcessUnaryCall,
 } from "../server/in-process-network.ts";
-import { type Attempt, asConnectError } from "./attempt.ts";
-import { type Connector, notValid, type UnaryWay } from "./endpoint.ts";
+import { type Attempt, asConnectError, type Sent } from "./attempt.ts";
+import { type Connector, notValid } from "./endpoint.ts";
 
 /**
  * Calls a service of the same process: no socket, no encoding. Each side gets messages of its own, so that neither can
@@ -35,18 +35,17 @@ export function createInProcessConnector(
     if (found === undefined) throw rpcError(Code.Unavailable, `${service} is not running in this process`);
     return found;
   };
-  const way: UnaryWay = {
-    send(attempt) {
+  return {
+    draining: false,
+    unary(attempt) {
       try {
-        attempt.sent = server().unary(new SentCall(attempt, peer, clock), attempt.call.input);
+        const sent = new SentCall(attempt, peer, clock);
+        attempt.sent = sent;
+        sent.received = server().unary(sent, attempt.call.input);
       } catch (error) {
         attempt.failed(asConnectError(error));
       }
     },
-    cancel: ({ sent }, reason) => (sent as CancellableCall | undefined)?.cancel(reason),
-  };
-  return {
-    way: () => way,
     async stream(method, inputs, { signal, headers, trace, baggage, deadlineMs, endUser }) {
       const cancel = new CancelSource();
       const unlink = link(signal, cancel);
@@ -81,8 +80,9 @@ export function createInProcessConnector(
 }
 
 /** An attempt as the called server sees it. */
-class SentCall implements InProcessUnaryCall {
+class SentCall implements InProcessUnaryCall, Sent {
   readonly peer: string;
+  received: CancellableCall | undefined = undefined;
   readonly #attempt: Attempt;
   readonly #clock: Clock;
 
@@ -90,6 +90,9 @@ class SentCall implements InProcessUnaryCall {
     this.peer = peer;
     this.#attempt = attempt;
     this.#clock = clock;
+  }
+  cancel(_: Attempt, reason: ConnectError): void {
+    this.received?.cancel(reason);
   }
   get method(): DescMethod {
     return this.#attempt.call.called.desc;

@@ -7,11 +7,11 @@ import type { Credentials } from "../security/credentials.ts";
 import type { InProcessNetwork } from "../server/in-process-network.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createCalledMethods } from "./called-method.ts";
-import { createEdgeSettings, type EdgeSettings } from "./edge-settings.ts";
+import { createEdgeSettings, type EdgeSettings, type TransportChoice } from "./edge-settings.ts";
 import type { Connector } from "./endpoint.ts";
-import { createGrpcConnector } from "./grpc-connector.ts";
 import { createInProcessConnector } from "./in-process-connector.ts";
 import { createClientObservers } from "./observe.ts";
+import { createRemoteConnector } from "./remote-connector.ts";
 import { createRoundRobin } from "./round-robin.ts";
 import { createTarget, type Target } from "./target.ts";
 import { createMeshTransport } from "./transport.ts";
@@ -25,6 +25,8 @@ export interface MeshOptions {
   readonly telemetry: Telemetry;
   /** The services of this process: called without a socket. */
   readonly inProcess?: InProcessNetwork | undefined;
+  /** How unary calls leave to services whose edge says nothing else. */
+  readonly transport?: TransportChoice | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -56,14 +58,22 @@ export function createMesh(options: MeshOptions): Mesh {
   watchBudgets(telemetry, budgets);
 
   const edge = (service: string): EdgeSettings => {
-    const settings = edges.get(service) ?? createEdgeSettings();
+    const settings = edges.get(service) ?? createEdgeSettings(options.transport);
     edges.set(service, settings);
     return settings;
   };
   const connectorsOf = (service: string): ((instance: Instance) => Connector) => {
     if (inProcess) return () => createInProcessConnector(inProcess, service, credentials.id, clock);
     const channelCredentials = credentials.forClient(service);
-    return ({ address }) => createGrpcConnector(address, service, channelCredentials, clock);
+    return ({ address }) =>
+      createRemoteConnector({
+        address,
+        service,
+        credentials: channelCredentials,
+        edge: edge(service),
+        clock,
+        random,
+      });
   };
   const open = (service: string): Transport => {
     const target = createTarget({

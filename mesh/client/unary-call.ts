@@ -25,7 +25,7 @@ import { retryAfter } from "../resilience/retry.ts";
 import type { RetryBudget } from "../resilience/retry-budget.ts";
 import { type AnswerMetadata, Attempt, type AttemptedCall, asConnectError } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
-import { isDecided, mayTryAgain } from "./decide.ts";
+import { isDecided, isNotRun, mayTryAgain, toldToCaller } from "./decide.ts";
 import { type Endpoint, encodeMessage, type HeadersInput } from "./endpoint.ts";
 import { Hedge, type HedgedCall } from "./hedging.ts";
 import type { ClientObserver, ObservedCall } from "./observe.ts";
@@ -48,6 +48,9 @@ export interface ClientPipeline {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** How often a call that did not run is made elsewhere. */
+const movesMax = 3;
 
 /** Why the slower of two attempts is cancelled. */
 const answeredElsewhere = rpcError(Code.Canceled, "another attempt of the call was answered first");
@@ -82,6 +85,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   #bytes: Buffer | undefined = undefined;
   #attempt: Attempt | undefined = undefined;
   #attempts = 0;
+  #moves = 0;
   /** Where the contract allows it. */
   #hedge: Hedge | undefined = undefined;
   /** While the retry loop waits for an attempt. */
@@ -222,9 +226,25 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     target.attemptEnded(attempt, error);
     this.#hedge?.learn(attempt, error);
     if (!this.#waitsFor(attempt) || this.#mayStillSucceed(attempt, error)) return;
+    if (isNotRun(error) && this.#moveOn()) return;
     if (this.#retrying !== undefined) this.#retrying.reject(error);
     else if (mayTryAgain(this.called.policy, error, this.attemptAbove)) this.#retry(error);
     else this.#fail(error);
+  }
+
+  /** The attempt under way did not run: another takes its place elsewhere, whatever the method does. False if there is nowhere to go. */
+  #moveOn(): boolean {
+    const { clock } = this.#pipeline;
+    const { number } = this.#attempt ?? { number: 1 };
+    const nowMs = clock.now();
+    if (this.#moves === movesMax || this.deadlineMs <= nowMs) return false;
+    const endpoint = this.#elsewhere();
+    if (endpoint === undefined) return false;
+    this.#moves += 1;
+    const attempt = new Attempt(this, endpoint, number, nowMs, clock.monotonic());
+    this.#attempt = attempt;
+    runInContext(this.#ambient, () => attempt.send());
+    return true;
   }
 
   #waitsFor(attempt: Attempt): boolean {
@@ -288,7 +308,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     if (this.#ambient !== undefined && isDecided(this.called.policy, error)) this.#ambient.retriesSpent = true;
     this.#attempt?.abandon(error);
     this.#hedge?.attempt?.abandon(error);
-    this.#reject?.(error);
+    this.#reject?.(toldToCaller(error, this.called.policy.path));
   }
 
   #end(error: ConnectError | undefined): boolean {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { openCertificateAuthority } from "../../tools/dev/certificates.ts";
+import type { TransportChoice } from "../client/edge-settings.ts";
 import { createMesh, type Mesh } from "../client/mesh.ts";
 import type { Discovery } from "../contract/discovery.ts";
 import { createStaticDiscovery } from "../discovery/static.ts";
@@ -45,7 +46,7 @@ export interface World extends AsyncDisposable {
 }
 
 /** Creates a world in which calls take the given way. */
-export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<World> {
+export async function createWorld(way: TransportChoice | "in-process" = "auto"): Promise<World> {
   const resources = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "weft-world-"));
   resources.defer(() => rm(directory, { recursive: true, force: true }));
@@ -63,7 +64,8 @@ export async function createWorld(way: "grpc" | "in-process" = "grpc"): Promise<
   const mesh: World["mesh"] = async (name, endpoints) => {
     const options = { service: name, credentials: await credentials(name), telemetry: telemetry(name) };
     const found = endpoints ? discoveryOf(endpoints) : discovery;
-    return resources.use(createMesh({ ...options, discovery: found, inProcess: endpoints ? undefined : inProcess }));
+    const ways = { transport: way === "in-process" ? undefined : way, inProcess: endpoints ? undefined : inProcess };
+    return resources.use(createMesh({ ...options, ...ways, discovery: found }));
   };
 
   const world: World = {
