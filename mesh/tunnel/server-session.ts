@@ -153,13 +153,7 @@ class ServerSession<Route> implements ServerTunnel, TunnelStreamListener, Client
       this.#reader.read(frame, this.#clock.monotonic(), this);
       if (this.#state === "opening") throw new FrameError("the first frame has no hello");
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      this.close(
-        rpcError(Code.InvalidArgument, `the client broke the rules of the tunnel: ${error.message}`, {
-          reason: "TUNNEL_RULES_BROKEN",
-          domain: "weft",
-        }),
-      );
+      this.close(error instanceof FrameError ? rulesBroken(error) : ownFault(error));
     }
   }
 
@@ -346,6 +340,18 @@ function otherVersion(hello: ClientHelloFields): ConnectError {
     `the client speaks versions ${hello.versionMin} to ${hello.versionMax} of the tunnel, this server ${versionMin} to ${versionMax}`,
     { reason: "TUNNEL_VERSION", domain: "weft" },
   );
+}
+
+function rulesBroken({ message }: FrameError): ConnectError {
+  return rpcError(Code.InvalidArgument, `the client broke the rules of the tunnel: ${message}`, {
+    reason: "TUNNEL_RULES_BROKEN",
+    domain: "weft",
+  });
+}
+
+/** A peer that finds such a fault must not end the process with it. Whoever handles the tunnel's calls is told the cause. */
+function ownFault(cause: unknown): ConnectError {
+  return rpcError(Code.Internal, "internal error", { cause });
 }
 
 function badMetadata(cause: unknown): ConnectError {

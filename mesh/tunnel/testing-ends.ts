@@ -105,6 +105,7 @@ export interface TestTunnel {
   readonly told: string[];
   /** What closed the client's end. */
   readonly closedWith: (ConnectError | undefined)[];
+  readonly serverClosedWith: (ConnectError | undefined)[];
   /** All calls that the server has started. */
   readonly served: TestServed[];
   send(init?: CallInit): TestCall;
@@ -124,6 +125,7 @@ export async function openTestTunnel(options: TestTunnelOptions = {}): Promise<T
   const served: TestServed[] = [];
   const told: string[] = [];
   const closedWith: (ConnectError | undefined)[] = [];
+  const serverClosedWith: (ConnectError | undefined)[] = [];
   const server = serveTunnel<string>(
     streams.server,
     {
@@ -133,7 +135,10 @@ export async function openTestTunnel(options: TestTunnelOptions = {}): Promise<T
           served.push(call);
           onCall(call, server);
         }),
-      closed: () => void told.push("server closed"),
+      closed(error) {
+        told.push("server closed");
+        serverClosedWith.push(error);
+      },
     },
     clock && { clock },
   );
@@ -160,6 +165,7 @@ export async function openTestTunnel(options: TestTunnelOptions = {}): Promise<T
     streams,
     told,
     closedWith,
+    serverClosedWith,
     served,
     send(init) {
       const call = new TestCall(init);

@@ -280,6 +280,18 @@ describe("a tunnel that breaks", () => {
     expect(tunnel.served[0]?.isCancelled).toBe(1);
   });
 
+  test("by a fault of the server's own tells nobody which, but the server itself", async () => {
+    const fault = new Error("secret");
+    const tunnel = await openTestTunnel({
+      onCall() {
+        throw fault;
+      },
+    });
+    const error = await failureOf(tunnel.send().answer);
+    expect(error.rawMessage).toContain("internal error");
+    expect(tunnel.serverClosedWith[0]?.cause).toBe(fault);
+  });
+
   test("within an answer's hearing leaves nobody untold", async () => {
     const tunnel = await openTestTunnel();
     const calls = [tunnel.send(), tunnel.send(), tunnel.send()];
