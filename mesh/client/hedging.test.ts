@@ -196,6 +196,24 @@ test("a caller who leaves ends both", async () => {
   expect(cancelled.map(({ attempt }) => attempt)).toEqual(sent);
 });
 
+test("callers who leave soon do not make the method look fast", async () => {
+  const { client, sent, answer, warmUp } = clientOf(["a", "b"]);
+  await warmUp(20);
+  for (let call = 0; call < 640; call++) {
+    const abort = new AbortController();
+    const outcome = failure(client.echoHedged({}, { signal: abort.signal }));
+    vi.advanceTimersByTime(1);
+    abort.abort();
+    await outcome;
+  }
+  sent.length = 0;
+  const outcome = client.echoHedged({});
+  vi.advanceTimersByTime(15);
+  expect(sent).toHaveLength(1);
+  answer(sent[0]);
+  await outcome;
+});
+
 test("a first attempt that is cancelled counts as slow as it was by then: the wait does not shrink to what fast ones take", async () => {
   const { client, sent, answer, warmUp } = clientOf(["a", "b"]);
   await warmUp(20);

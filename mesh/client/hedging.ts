@@ -57,11 +57,18 @@ export class Hedge implements Waiter {
   }
 
   /**
-   * Learns from the end of an attempt. Only from first ones: what is slow is said of the method, and second ones go where it is fast. A failure
-   * says nothing, unless it is that time ran out.
+   * Learns from the end of an attempt. Only from first ones: what is slow is said of the method, and second ones go where it is fast. Of one
+   * that ended without an answer it is known that it was slow, if it was, but not that it was fast.
    */
   learn({ number, startedAtMs, endedAtMs }: Attempt, error: ConnectError | undefined): void {
-    const slow = error?.code === Code.Canceled || error?.code === Code.DeadlineExceeded;
-    if (number === 1 && (error === undefined || slow)) this.#hedging.latency.record(endedAtMs - startedAtMs);
+    if (number !== 1) return;
+    const { latency } = this.#hedging;
+    const tookMs = endedAtMs - startedAtMs;
+    if (error === undefined) latency.record(tookMs);
+    else if (isCutShort(error) && latency.ms !== undefined && tookMs >= latency.ms) latency.record(tookMs);
   }
+}
+
+function isCutShort({ code }: ConnectError): boolean {
+  return code === Code.Canceled || code === Code.DeadlineExceeded;
 }
