@@ -10,7 +10,7 @@ export interface AskingCall {
   /** When it came: milliseconds since the epoch, and on the monotonic clock. */
   readonly arrivedMs: number;
   readonly startedAtMs: number;
-  /** As the chain's first method has it, else as its own; undefined if neither says. */
+  /** As the chain's first method has it; undefined if nobody above has said. */
   readonly criticality: Criticality | undefined;
   readonly attempt: number;
   /** Lets in a call that was told to wait. */

@@ -13,6 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import type { CancelSource } from "../context/cancel-source.ts";
 import { rpcError } from "../contract/errors.ts";
+import { tunnelPath } from "../tunnel/grpc-stream.ts";
 import { asBuffer, GrpcStreamCall, GrpcUnaryCall, metadataOf, toServiceError } from "./grpc-calls.ts";
 import { CallHandlerContext } from "./handler-context.ts";
 import { http2StreamOf } from "./http2-stream.ts";
@@ -23,6 +24,7 @@ import type { PeerOf } from "./peer.ts";
 import type { ServerPipeline } from "./pipeline.ts";
 import { type Route, servicesOf } from "./routes.ts";
 import type { ServedRoute } from "./served-route.ts";
+import type { TunnelServer } from "./tunnel-server.ts";
 
 /** How much later than the end of a caller's messages their reset may be read. Both leave him at once. */
 const resetDelayMs = 5;
@@ -44,6 +46,8 @@ export interface GrpcServerOptions {
   readonly pipeline: ServerPipeline;
   /** Tells who calls; whoever is nobody is refused. Left out on a plaintext port, where nobody can tell. */
   readonly peerOf?: PeerOf;
+  /** Takes tunnels beside the routes. */
+  readonly tunnels?: TunnelServer;
 }
 
 /** Mounts routes on grpc-js. Messages are decoded inside the pipeline, so that a broken one is the caller's fault. */
@@ -58,15 +62,24 @@ export function createGrpcServer(options: GrpcServerOptions): Server {
     );
     server.addService(definition, handlers);
   }
+  const { tunnels } = options;
+  if (tunnels !== undefined) {
+    const open: UntypedHandleCall = (call: ServerDuplexStream<Buffer, Buffer>) => tunnels.open(call);
+    server.addService({ Open: rawMethod(tunnelPath, true) }, { Open: open });
+  }
   return server;
 }
 
 function methodDefinition(route: Route): ServiceDefinition[string] {
   // Every streaming kind is bidirectional on the wire, and one way of handling it serves all three.
-  const streaming = route.spec.kind !== "unary";
+  return rawMethod(`/${route.policy.path}`, route.spec.kind !== "unary");
+}
+
+/** A method whose messages are left as they are. */
+function rawMethod(path: string, streaming: boolean): ServiceDefinition[string] {
   const asIs = (buffer: Buffer): Buffer => buffer;
   return {
-    path: `/${route.policy.path}`,
+    path,
     requestStream: streaming,
     responseStream: streaming,
     requestSerialize: asIs,

@@ -54,6 +54,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
   const { telemetry, validate, authorize, admission, clock = systemClock, deadlines = processDeadlines } = options;
   const callHasEnded = rpcError(Code.Canceled, "the call is over");
   const inHand = createCallsInHand(clock);
+  const prepared = new Map<Route, ServedRoute>();
   telemetry.meter
     .createObservableUpDownCounter("weft.server.active_calls", { description: "Calls in hand, probes apart" })
     .addCallback((result) => result.observe(inHand.count));
@@ -175,7 +176,11 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
 
   return {
     clock,
-    prepare: (route) => prepareRoute(route, telemetry),
+    prepare(route) {
+      const served = prepared.get(route) ?? prepareRoute(route, telemetry);
+      prepared.set(route, served);
+      return served;
+    },
     unary(call) {
       try {
         open(call);
@@ -218,7 +223,8 @@ async function* validated(
   }
 }
 
-function unknownPeer(): ConnectError {
+/** The error of a peer that is nobody of the mesh. */
+export function unknownPeer(): ConnectError {
   return rpcError(Code.Unauthenticated, "your certificate names no service of this mesh", {
     reason: "PEER_UNKNOWN",
     domain: "weft",

@@ -27,10 +27,11 @@ import { createHealth } from "./health.ts";
 import { createInProcessServer } from "./in-process-server.ts";
 import { createOperatorCheck } from "./operator.ts";
 import { createPeerReader } from "./peer.ts";
-import { createServerPipeline } from "./pipeline.ts";
+import { type Authorize, createServerPipeline } from "./pipeline.ts";
 import { mountReflection } from "./reflection.ts";
 import { createRequestValidation } from "./request-validation.ts";
 import { collectRoutes, servicesOf } from "./routes.ts";
+import { createTunnelServer } from "./tunnel-server.ts";
 
 /** How long calls in hand may take to end once the server drains; then they are cut off. */
 const drainTimeoutMs = 10_000;
@@ -43,6 +44,8 @@ export interface ServeOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly credentials: Credentials;
   readonly telemetry: Telemetry;
+  /** May refuse any call, beside what the contract asks for. */
+  readonly authorize?: Authorize;
   /** Files that reflection serves beside those of the methods: the service's events. */
   readonly describes?: readonly DescFile[];
   /** Where others find this instance; left out: somebody else says where it is. */
@@ -96,7 +99,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     mountReflection(router, [...servicesOf(own), Health, ...servicesOf(operated)], options.describes),
   );
   const validate = createRequestValidation([...own.values()].map((route) => route.method));
-  const pipeline = createServerPipeline({ telemetry, validate });
+  const pipeline = createServerPipeline({ telemetry, validate, authorize: options.authorize });
   const peerOf = createPeerReader(credentials.trustDomain);
 
   resources.use(await telemetry.serveMetrics(config.metricsAddress, "WEFT_METRICS_ADDR"));
@@ -104,15 +107,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const insecure = ServerCredentials.createInsecure();
   const probesListener = await listenGrpc(probes, config.healthAddress, insecure, "WEFT_HEALTH_ADDR");
   resources.use(probesListener);
-  const server = createGrpcServer({
-    routes: new Map([...own, ...probed, ...operated, ...reflected]),
-    pipeline,
-    peerOf,
-  });
+  const routes = new Map([...own, ...probed, ...operated, ...reflected]);
+  const tunnels = createTunnelServer({ routes, pipeline, peerOf, meter: telemetry.meter });
+  const server = createGrpcServer({ routes, pipeline, peerOf, tunnels });
   const listener = await listenGrpc(server, config.grpcAddress, credentials.forServer(), "WEFT_GRPC_ADDR");
   resources.use(listener);
   if (config.inProcess) resources.use(config.inProcess.add(service, createInProcessServer(own, pipeline)));
   resources.defer(() => pipeline.drain(drainTimeoutMs));
+  resources.defer(() => tunnels.drain());
   resources.defer(() => health.drain());
   // Last, so that a drain begins with it: who knows of it elsewhere calls no more.
   const { host = config.grpcAddress.host, ...labels } = config.instance ?? {};
