@@ -27,15 +27,17 @@ export interface PairOptions {
   readonly client: string;
   readonly env: Readonly<Record<string, string>>;
   readonly detour?: Detour | undefined;
+  /** A module in peers/ that both load first. */
+  readonly preload?: string | undefined;
   /** Folder for CPU profiles of both. */
   readonly profileDirectory?: string | undefined;
 }
 
 /** Starts a server, and a client that knows where it listens. */
 export async function startPair(resources: AsyncDisposableStack, options: PairOptions): Promise<Pair> {
-  const { name, env, profileDirectory } = options;
+  const { name, env, preload, profileDirectory } = options;
   const start = (program: string, more: Record<string, string>): PeerProcess =>
-    resources.use(startPeer(program, { env: { ...env, ...more, BENCH_TAG: name }, profileDirectory }));
+    resources.use(startPeer(program, { env: { ...env, ...more, BENCH_TAG: name }, preload, profileDirectory }));
   const server = start(options.server, {});
   const answer = await server.ask({ kind: "start" });
   if (!("port" in answer)) throw new Error(`${name}: its server names no port`);

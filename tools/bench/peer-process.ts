@@ -36,13 +36,16 @@ export type Answer =
 
 export interface PeerOptions {
   readonly env: Readonly<Record<string, string>>;
+  /** A module in peers/ that is loaded before the program. */
+  readonly preload?: string | undefined;
   /** Folder for a CPU profile of the process, written when it ends. */
   readonly profileDirectory?: string | undefined;
 }
 
 /** Starts one of the programs in peers/. */
 export function startPeer(program: string, options: PeerOptions): PeerProcess {
-  const { env, profileDirectory } = options;
+  const { env, preload, profileDirectory } = options;
+  const fileOf = (name: string): URL => new URL(`peers/${name}.ts`, import.meta.url);
   const profiling = profileDirectory
     ? [
         "--cpu-prof",
@@ -50,9 +53,9 @@ export function startPeer(program: string, options: PeerOptions): PeerProcess {
         `--cpu-prof-name=${program}-${env.BENCH_TAG ?? ""}.cpuprofile`,
       ]
     : [];
-  const child = fork(fileURLToPath(new URL(`peers/${program}.ts`, import.meta.url)), {
+  const child = fork(fileURLToPath(fileOf(program)), {
     env: { ...process.env, ...env },
-    execArgv: profiling,
+    execArgv: [...(preload ? ["--import", fileOf(preload).href] : []), ...profiling],
   });
   return {
     async ask(question) {

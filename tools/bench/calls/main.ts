@@ -10,6 +10,7 @@ import { plot } from "./plot.ts";
 import { formatRows, headline, type Row, summarize } from "./report.ts";
 import { measureCells, startPeers, warmUp } from "./run.ts";
 import { locateNginx } from "./sidecars.ts";
+import { countStages, formatStages, missedStages, type StageCount } from "./stage-counts.ts";
 
 const inProcessPlans = {
   quick: { rounds: 3, sliceMs: 500, warmUpMs: 1_000 },
@@ -21,28 +22,29 @@ export async function benchCalls(run: BenchRun): Promise<void> {
   const plan = run.quick ? quickPlan : fullPlan;
   console.log("unary calls: the mesh with everything on, mutual TLS among it, and what teams pick instead");
   await installPeers(console.log);
-  const rows = await measureCalls(plan);
-  console.log(`\n${formatRows(rows)}\n`);
+  const { rows, stages } = await measureCalls(plan, run);
+  console.log(`\n${formatRows(rows)}\n\n${formatStages(stages)}\n`);
+  for (const missed of missedStages(stages)) console.log(`NOT EVERYTHING WAS ON: ${missed}`);
   const inProcess = await measureInProcess(run.quick ? inProcessPlans.quick : inProcessPlans.full);
   const picks = endpointCounts.map((endpoints) => measurePick(endpoints, 50_000));
   console.log(`${formatInProcess(inProcess)}\n${formatPicks(picks)}\n`);
   const replicas = run.quick ? undefined : await measureReplicas(200, 4_000);
   if (replicas) console.log(`${formatReplicas(replicas)}\n`);
   const figures = { ...headline(rows), inprocess_per_s: Math.round(inProcess.callsPerSecond) };
-  await writeResults("latest.json", run, { headline: figures, rows, inProcess, picks, replicas });
+  await writeResults("latest.json", run, { headline: figures, rows, stages, inProcess, picks, replicas });
   if (!run.quick) await writePlot("calls.svg", plot(rows, "echo", plotTitle(run)));
 }
 
-async function measureCalls(plan: CallsPlan): Promise<Row[]> {
+async function measureCalls(plan: CallsPlan, { startedAt }: BenchRun): Promise<{ rows: Row[]; stages: StageCount[] }> {
   await using resources = new AsyncDisposableStack();
   const names = [...new Set(plan.cells.flatMap((cell) => cell.peers))];
   const nginx = names.some((name) => peers[name].sidecars) ? await locateNginx(console.log).catch(skipped) : undefined;
   const able = names.filter((name: PeerName) => !peers[name].sidecars || nginx !== undefined);
-  const { pairs } = await startPeers(resources, able, nginx);
+  const { pairs } = await startPeers(resources, able, { nginx, countStages: true });
   await warmUp(pairs, plan);
-  const measured = await measureCells(pairs, plan, () => performance.now());
+  const measured = await measureCells(pairs, plan, () => Date.now() - startedAt.getTime());
   console.log(`medians of ${measured[0]?.rounds.length} rounds (lowest to highest)`);
-  return measured.map(summarize);
+  return { rows: measured.map(summarize), stages: await countStages(pairs) };
 }
 
 function skipped(error: unknown): undefined {

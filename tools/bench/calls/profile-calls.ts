@@ -31,7 +31,7 @@ export async function profileCalls(directory: string, names: readonly string[] =
 async function profilePeer(name: string, files: string): Promise<SideProfile[]> {
   if (!(name in peers)) throw new Error(`PEERS=${name} is none of in-process, ${Object.keys(peers).join(", ")}`);
   await using resources = new AsyncDisposableStack();
-  const { pairs } = await startPeers(resources, [name as PeerName], undefined);
+  const { pairs } = await startPeers(resources, [name as PeerName]);
   const pair = pairs.get(name as PeerName);
   if (!pair) throw new Error(`${name} was not started`);
   await measureSlice(pair, { ...workload, durationMs: warmUpMs });

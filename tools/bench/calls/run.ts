@@ -21,11 +21,18 @@ const failedSlice: Slice = {
   ...{ cpuUsPerCall: Number.NaN, clientCpuUsPerCall: Number.NaN, serverCpuUsPerCall: Number.NaN },
 };
 
+export interface StartOptions {
+  /** The program; peers with sidecars need it. */
+  readonly nginx?: string | undefined;
+  /** The mesh's processes count the calls at each stage. */
+  readonly countStages?: boolean;
+}
+
 /** Starts a server and a client for each peer, all processes of their own. */
 export async function startPeers(
   resources: AsyncDisposableStack,
   names: readonly PeerName[],
-  nginx: string | undefined,
+  { nginx, countStages = false }: StartOptions = {},
 ): Promise<RunningPeers> {
   const surroundings = await prepare(resources, ["bench", "caller", "sidecar"]);
   const start = async (name: PeerName): Promise<[PeerName, Pair]> => {
@@ -34,7 +41,9 @@ export async function startPeers(
     const certificates = join(directory, "sidecar");
     const detour = sidecars && nginx ? createSidecars(resources, { nginx, directory, certificates }) : undefined;
     const programs = { server: `${program}-server`, client: `${program}-client` };
-    return [name, await startPair(resources, { name, ...programs, detour, env: { ...surroundings.env, ...env } })];
+    const preload = program === "weft" && countStages ? "count-stages" : undefined;
+    const options = { name, ...programs, detour, preload, env: { ...surroundings.env, ...env } };
+    return [name, await startPair(resources, options)];
   };
   return { pairs: new Map(await Promise.all(names.map(start))), surroundings };
 }
@@ -54,21 +63,20 @@ export async function warmUp(pairs: ReadonlyMap<PeerName, Pair>, plan: CallsPlan
 export async function measureCells(
   pairs: ReadonlyMap<PeerName, Pair>,
   plan: CallsPlan,
-  now: () => number,
+  elapsedMs: () => number,
 ): Promise<MeasuredCell[]> {
   const cells = plan.cells.map((cell) => ({
     ...cell,
     peers: cell.peers.filter((name) => pairs.has(name)),
     rounds: [] as Record<PeerName, Slice>[],
   }));
-  const startedAt = now();
   let roundMs = 0;
   for (let round = 0; round < plan.roundsMax; round++) {
-    const beganAt = now();
+    const beganAt = elapsedMs();
     // A round that would not end in time is not begun.
-    if (round >= plan.roundsMin && beganAt + roundMs > startedAt + plan.timeMs) break;
+    if (round >= plan.roundsMin && beganAt + roundMs > plan.endByMs) break;
     for (const cell of cells) cell.rounds.push(await measureRound(cell.peers, round, (name) => measure(cell, name)));
-    roundMs = now() - beganAt;
+    roundMs = elapsedMs() - beganAt;
   }
   return cells;
 

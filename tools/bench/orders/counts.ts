@@ -1,5 +1,6 @@
 import type { RowDataPacket } from "mysql2/promise";
 import { cpuMsOf } from "../cpu-time.ts";
+import { sumOf } from "../prometheus.ts";
 import type { BenchShop } from "./shop.ts";
 
 /** What a service has done since it began, as the server and the service count it. */
@@ -42,14 +43,6 @@ export async function readCounts({ stack, admin }: BenchShop): Promise<CountsByS
     });
   }
   return counts;
-}
-
-/** The sum of a counter over all its labels, in Prometheus' text format; units may be part of its name. */
-export function sumOf(metrics: string, name: string): number {
-  const stem = name.replace(/_(count|total)$/, "");
-  const ending = name.slice(stem.length);
-  const line = new RegExp(`^${stem}(?:_[a-z]+)?${ending}(?:\\{.*\\})? ([-+.\\deE]+)$`, "gm");
-  return [...metrics.matchAll(line)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /** What came between two readings, for each of so many orders. */

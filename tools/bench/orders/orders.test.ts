@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sumOf } from "./counts.ts";
+import { sumOf } from "../prometheus.ts";
 import { summarizeProfile } from "./profile.ts";
 import { countStatements, type LogLine, unitsOf } from "./recording.ts";
 import { renewed, scriptsOf } from "./scripts.ts";

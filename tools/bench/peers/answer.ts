@@ -18,12 +18,18 @@ export function answerAsServer(start: () => Promise<number>, readCounts?: ReadCo
 
 /** Answers the bench as a client: by making load with the call of that workload, whose answers are checked. */
 export function answerAsBenchClient(calls: BenchCalls, readCounts?: ReadCounts): void {
-  answer((question) => {
-    const name = question.kind === "load" ? (question.workload as WorkloadName) : undefined;
-    const call = name && calls[name];
-    if (question.kind !== "load" || !call) throw new Error("a client makes the load that it knows");
-    return runLoad(call, question, (answered) => checkAnswer(name, answered));
-  }, readCounts);
+  let made = 0;
+  answer(
+    async (question) => {
+      const name = question.kind === "load" ? (question.workload as WorkloadName) : undefined;
+      const call = name && calls[name];
+      if (question.kind !== "load" || !call) throw new Error("a client makes the load that it knows");
+      const result = await runLoad(call, question, (answered) => checkAnswer(name, answered));
+      made += result.calls;
+      return result;
+    },
+    async () => ({ calls: made, ...(await readCounts?.()) }),
+  );
 }
 
 /** Answers the bench as a client whose calls look at their answers themselves. */

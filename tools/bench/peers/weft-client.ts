@@ -3,7 +3,9 @@ import type { EdgeSettings } from "../../../mesh/client/edge-settings.ts";
 import { createMesh } from "../../../mesh/client/mesh.ts";
 import { createStaticDiscovery } from "../../../mesh/discovery/static.ts";
 import { BenchService } from "../../../mesh/gen/weft/bench/v1/bench_pb.ts";
+import { freePort } from "../../dev/processes/ports.ts";
 import { answerAsBenchClient } from "./answer.ts";
+import { readCounts } from "./read-counts.ts";
 import { weftCalls } from "./weft-calls.ts";
 import { openService } from "./weft-settings.ts";
 
@@ -11,7 +13,13 @@ import { openService } from "./weft-settings.ts";
 const { BENCH_ADDRESSES, BENCH_ADDRESS = "", BENCH_TRANSPORT = "auto" } = process.env;
 const instances = (BENCH_ADDRESSES?.split(",") ?? [BENCH_ADDRESS]).map((address) => ({ address }));
 const discovery = createStaticDiscovery(new Map([["bench", instances]]));
-const mesh = createMesh({ service: "caller", discovery, ...(await openService("caller")) });
+const service = await openService("caller");
+const mesh = createMesh({ service: "caller", discovery, ...service });
 mesh.edge("bench").transport = BENCH_TRANSPORT as EdgeSettings["transport"];
 
-answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))));
+const metricsPort = await freePort();
+await service.telemetry.serveMetrics({ host: "127.0.0.1", port: metricsPort });
+
+answerAsBenchClient(weftCalls(createClient(BenchService, mesh.transport("bench"))), () =>
+  readCounts("client", metricsPort),
+);
