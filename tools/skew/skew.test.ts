@@ -54,7 +54,7 @@ describe.each(pairs)("%s as client of %s", (client, server) => {
     await using called = startPeer(rootOf(client), ["call", join(certificates, "caller"), `127.0.0.1:${port}`]);
     const outcomes = JSON.parse(await firstLine(called.process));
     expect(outcomes).toEqual({ auto: expected, grpc: expected });
-  });
+  }, 60_000);
 });
 
 interface Peer extends AsyncDisposable {
