@@ -69,7 +69,17 @@ class TunnelPool implements Tunnels, Sent {
     if (attempt.startedAtMs - held.openedAtMs >= ageMaxMs || isLoaded(tunnel))
       this.#openMore(held, attempt.startedAtMs);
     attempt.sent = tunnel;
-    return tunnel.send(attempt);
+    return tunnel.send(attempt) || this.#sendByAnother(tunnel, attempt);
+  }
+
+  /** One that has fewer calls may have more bytes in flight. */
+  #sendByAnother(full: ClientTunnel, attempt: Attempt): boolean {
+    for (const { tunnel } of this.#taking) {
+      attempt.sent = tunnel;
+      if (tunnel !== full && tunnel.send(attempt)) return true;
+    }
+    attempt.sent = undefined;
+    return false;
   }
 
   #leastLoaded(): Held | undefined {
