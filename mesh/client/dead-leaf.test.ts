@@ -1,6 +1,6 @@
 import { type Client, Code, createClient } from "@connectrpc/connect";
 import type { ServiceError } from "@grpc/grpc-js";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { currentCall } from "../context/call-context.ts";
 import { rpcError } from "../contract/errors.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
@@ -10,9 +10,6 @@ import { failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
 
 let world: World;
-beforeEach(async () => {
-  world = await createWorld();
-});
 afterEach(() => world[Symbol.asyncDispose]());
 
 interface Chain {
@@ -71,32 +68,38 @@ const loaded = () => {
   throw rpcError(Code.ResourceExhausted, "loaded", { retryDelayMs: 1 });
 };
 
-test("a call is repeated by the hop next to its failure alone, through a hop that knows nothing of Weft", async () => {
-  const { entry, atLeaf } = await startChain(dead);
-  expect((await failure(entry.echoAgain({}))).code).toBe(Code.Unavailable);
-  expect(atLeaf).toEqual([1, 2, 3]);
-});
+describe.each(["auto", "grpc"] as const)("over %s", (way) => {
+  beforeEach(async () => {
+    world = await createWorld(way);
+  });
 
-test("where a hop tells nothing of what it was told, those above repeat too, and those below do not repeat that", async () => {
-  const { entry, atLeaf } = await startChain(dead, ({ code, details }) => ({ code, details }));
-  await failure(entry.echoAgain({}));
-  expect(atLeaf).toEqual([1, 2, 3, 2, 3]);
-});
+  test("a call is repeated by the hop next to its failure alone, through a hop that knows nothing of Weft", async () => {
+    const { entry, atLeaf } = await startChain(dead);
+    expect((await failure(entry.echoAgain({}))).code).toBe(Code.Unavailable);
+    expect(atLeaf).toEqual([1, 2, 3]);
+  });
 
-test.each([
-  ["is dead", dead, Code.Unavailable],
-  ["refuses all calls and asks for them again", loaded, Code.ResourceExhausted],
-])("a leaf that %s gets at most 1.2 times the calls of the entry, four hops above", async (_name, answer, code) => {
-  const calls = 500;
-  const { entry, atLeaf } = await startChain(answer);
-  const codes: Code[] = [];
-  const caller = async (): Promise<void> => {
-    while (codes.length < calls) codes.push((await failure(entry.echoAgain({}))).code);
-  };
-  await Promise.all(Array.from({ length: 8 }, caller));
-  expect(atLeaf.length / codes.length).toBeLessThanOrEqual(1.2);
-  // It is repeated at all.
-  const reached = codes.filter((seen) => seen === code).length;
-  if (code === Code.ResourceExhausted) expect(atLeaf.length / reached).toBeGreaterThan(1.05);
-  else expect(reached).toBe(codes.length);
+  test("where a hop tells nothing of what it was told, those above repeat too, and those below do not repeat that", async () => {
+    const { entry, atLeaf } = await startChain(dead, ({ code, details }) => ({ code, details }));
+    await failure(entry.echoAgain({}));
+    expect(atLeaf).toEqual([1, 2, 3, 2, 3]);
+  });
+
+  test.each([
+    ["is dead", dead, Code.Unavailable],
+    ["refuses all calls and asks for them again", loaded, Code.ResourceExhausted],
+  ])("a leaf that %s gets at most 1.2 times the calls of the entry, four hops above", async (_name, answer, code) => {
+    const calls = 500;
+    const { entry, atLeaf } = await startChain(answer);
+    const codes: Code[] = [];
+    const caller = async (): Promise<void> => {
+      while (codes.length < calls) codes.push((await failure(entry.echoAgain({}))).code);
+    };
+    await Promise.all(Array.from({ length: 8 }, caller));
+    expect(atLeaf.length / codes.length).toBeLessThanOrEqual(1.2);
+    // It is repeated at all.
+    const reached = codes.filter((seen) => seen === code).length;
+    if (code === Code.ResourceExhausted) expect(atLeaf.length / reached).toBeGreaterThan(1.05);
+    else expect(reached).toBe(codes.length);
+  });
 });

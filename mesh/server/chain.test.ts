@@ -8,7 +8,7 @@ import { echoRoutes } from "../testing/echo.ts";
 import { failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
 
-describe.each(["grpc", "in-process"] as const)("over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);
