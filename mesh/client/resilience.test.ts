@@ -17,7 +17,7 @@ async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
   );
 }
 
-describe.each(["grpc", "in-process"] as const)("a client over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("a client over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);

@@ -30,7 +30,7 @@ function callRaw(client: Client, path: string, metadata = new Metadata()): Promi
   });
 }
 
-describe.each(["grpc", "in-process"] as const)("an end user over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("an end user over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);

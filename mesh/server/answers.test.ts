@@ -13,7 +13,7 @@ const noText = {
   },
 } as unknown as string;
 
-describe.each(["grpc", "in-process"] as const)("over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);

@@ -13,7 +13,7 @@ async function* listed<T>(...items: T[]): AsyncIterable<T> {
   yield* items;
 }
 
-describe.each(["grpc", "in-process"] as const)("a call over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("a call over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);

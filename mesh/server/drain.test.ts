@@ -5,7 +5,7 @@ import { echoRoutes } from "../testing/echo.ts";
 import { collect, failure } from "../testing/outcome.ts";
 import { createWorld, type World } from "../testing/world.ts";
 
-describe.each(["grpc", "in-process"] as const)("a server that drains, called over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("a server that drains, called over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);

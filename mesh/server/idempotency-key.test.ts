@@ -15,7 +15,7 @@ type Replaced = Parameters<typeof echoRoutes>[0];
 /** What a handler sees of its caller's key. */
 const seen = () => currentCall()?.idempotencyKey ?? "none";
 
-describe.each(["grpc", "in-process"] as const)("a key, with services that call each other over %s,", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("a key, with services that call each other over %s,", (way) => {
   let world: World;
   let edge: Awaited<ReturnType<typeof servePublic>> | undefined;
   beforeEach(async () => {

@@ -13,7 +13,7 @@ async function* thenSilence(text: string) {
   await never;
 }
 
-describe.each(["grpc", "in-process"] as const)("a stream over %s", (way) => {
+describe.each(["tunnel", "grpc", "in-process"] as const)("a stream over %s", (way) => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld(way);
