@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { CallsPlan } from "./plan.ts";
-import { formatProfile, profilePair } from "./profile.ts";
+import { formatCosts, formatProfile, profilePair } from "./profile.ts";
 import { summarize } from "./report.ts";
 import { measureCells, startPeers, warmUp } from "./run.ts";
 import { countStages, missedStages } from "./stage-counts.ts";
@@ -42,6 +42,7 @@ test("peers are measured side by side in processes of their own, and profiled", 
   if (!weft) throw new Error("nothing was started");
   const sides = await profilePair(weft, { workload: "echo", inFlight: 8, durationMs: 200 }, files);
   expect(formatProfile(sides)).toMatch(/^[\d.]+ +[\d.]+ +mesh\/client\/\S+\.ts$/m);
+  expect(formatCosts(sides)).toMatch(/^encode and decode messages +[\d.]+ +[\d.]+$/m);
   for (const { parts, cpuUsPerCall } of sides) {
     expect(parts.reduce((sum, [, us]) => sum + us, 0)).toBeCloseTo(cpuUsPerCall);
   }
