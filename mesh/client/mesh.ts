@@ -1,14 +1,16 @@
 import type { Transport } from "@connectrpc/connect";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
-import type { Instance, Resolver } from "../contract/discovery.ts";
+import type { Discovery, Instance, Resolver } from "../contract/discovery.ts";
+import { createOverrides, type KnownOverride } from "../overrides/overrides.ts";
 import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
 import { createRetryBudget, type RetryBudget } from "../resilience/retry-budget.ts";
 import type { Credentials } from "../security/credentials.ts";
 import type { InProcessNetwork } from "../server/in-process-network.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createCalledMethods } from "./called-method.ts";
-import { createEdgeSettings, type EdgeSettings, type TransportChoice } from "./edge-settings.ts";
+import { createEdgeSettings, createOverriding, type EdgeSettings, type TransportChoice } from "./edge-settings.ts";
 import type { Connector } from "./endpoint.ts";
+import { createFaultyConnector } from "./faulty-connector.ts";
 import { createInProcessConnector } from "./in-process-connector.ts";
 import { createClientObservers } from "./observe.ts";
 import { createRemoteConnector } from "./remote-connector.ts";
@@ -21,10 +23,12 @@ export interface MeshOptions {
   readonly service: string;
   readonly credentials: Credentials;
   /** Where the services that are called are found. */
-  readonly discovery: Resolver;
+  readonly discovery: Resolver & Pick<Discovery, "overrides">;
   readonly telemetry: Telemetry;
   /** The services of this process: called without a socket. */
   readonly inProcess?: InProcessNetwork | undefined;
+  /** Whether operators may have faults injected into this process's calls. */
+  readonly faultsAllowed?: boolean | undefined;
   /** How unary calls leave to services whose edge says nothing else. */
   readonly transport?: TransportChoice | undefined;
   readonly clock?: Clock;
@@ -42,6 +46,8 @@ export interface Mesh extends Disposable {
   /** What can be changed of the calls to a service while they run. */
   edge(service: string): EdgeSettings;
   breakers(): BreakerStatus[];
+  /** The runtime overrides that this process was told of. */
+  overrides(): KnownOverride[];
 }
 
 /** Creates the client side of the mesh. Connections are opened by the first call. */
@@ -63,17 +69,15 @@ export function createMesh(options: MeshOptions): Mesh {
     return settings;
   };
   const connectorsOf = (service: string): ((instance: Instance) => Connector) => {
-    if (inProcess) return () => createInProcessConnector(inProcess, service, credentials.id, clock);
+    const faulty = { edge: edge(service), clock, random };
+    if (inProcess) {
+      return () => createFaultyConnector(createInProcessConnector(inProcess, service, credentials.id, clock), faulty);
+    }
     const channelCredentials = credentials.forClient(service);
-    return ({ address }) =>
-      createRemoteConnector({
-        address,
-        service,
-        credentials: channelCredentials,
-        edge: edge(service),
-        clock,
-        random,
-      });
+    return ({ address }) => {
+      const remote = { address, service, credentials: channelCredentials, edge: edge(service), clock, random };
+      return createFaultyConnector(createRemoteConnector(remote), faulty);
+    };
   };
   const open = (service: string): Transport => {
     const target = createTarget({
@@ -96,6 +100,12 @@ export function createMesh(options: MeshOptions): Mesh {
     return createMeshTransport({ target, budget, observer, clock, random }, methods);
   };
 
+  const { faultsAllowed = false } = options;
+  const source = options.discovery.overrides;
+  const apply = createOverriding(edge);
+  const told = { service: options.service, credentials, telemetry, clock, faultsAllowed, apply };
+  const overrides = source && watches.use(createOverrides({ ...told, source }));
+
   return {
     transport(service) {
       const transport = transports.get(service) ?? open(service);
@@ -104,6 +114,7 @@ export function createMesh(options: MeshOptions): Mesh {
     },
     edge,
     breakers,
+    overrides: () => overrides?.known() ?? [],
     [Symbol.dispose]() {
       watches.dispose();
       for (const target of targets.values()) target.close();

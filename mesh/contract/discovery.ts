@@ -1,3 +1,5 @@
+import type { OverrideSource } from "./override-source.ts";
+
 /** One running instance of a service. */
 export interface Instance {
   /** "127.0.0.1:7140". Which instance it is, too: no two share one. */
@@ -36,4 +38,7 @@ export interface Registry {
 }
 
 /** One source of instances: what is registered with it, its resolvers find. */
-export interface Discovery extends Resolver, Registry, AsyncDisposable {}
+export interface Discovery extends Resolver, Registry, AsyncDisposable {
+  /** Where the same source carries runtime overrides, too. */
+  readonly overrides?: OverrideSource;
+}

@@ -3,6 +3,7 @@ export type { Discovery, Instance, OnInstances, Registry, Resolver } from "./dis
 export { errorReason, meaningOf, type RpcErrorInfo, retryDelayMs, rpcError, toDuration } from "./errors.ts";
 export type { EventOperations, ReplayProgress } from "./event-operations.ts";
 export { idempotencyKeyReused, requestHash } from "./idempotency-key.ts";
+export type { OnOverride, OverrideSource } from "./override-source.ts";
 export { ContractError, contractProblems, type MethodPolicy, type RetryPolicy, readPolicies } from "./policy.ts";
 export {
   type Address,

@@ -36,8 +36,11 @@ export interface Bucket {
    * Tells of each matching entry that the bucket holds, now and whenever the connection was made again, and of each change.
    *
    * @param filter keys, in NATS' wildcards: "shop.>"
+   * @param readAgainIntervalMs how often all of it is read again, where entries are not put again in time
    */
-  watch(filter: string, onEntry: (entry: BucketEntry) => void): Disposable;
+  watch(filter: string, onEntry: (entry: BucketEntry) => void, readAgainIntervalMs?: number): Disposable;
+  /** All matching entries that the bucket holds. */
+  read(filter: string): Promise<BucketEntry[]>;
 }
 
 const storeTimeoutMs = 2_000;
@@ -81,16 +84,20 @@ export function createBucket(options: BucketOptions): Bucket {
       if ((error as { code?: unknown }).code !== differentConfiguration) throw error;
     }
   };
-  const store = async (key: string, value: Uint8Array, hdrs?: MsgHdrs): Promise<void> => {
+  const requireConnection = (): NatsConnection => {
     if (connection === undefined || !link.isUp()) throw new Error("the registry is away");
+    return connection;
+  };
+  const store = async (key: string, value: Uint8Array, hdrs?: MsgHdrs): Promise<void> => {
+    const to = requireConnection();
     try {
-      await jetstream(connection).publish(prefix + key, value, {
+      await jetstream(to).publish(prefix + key, value, {
         timeout: storeTimeoutMs,
         ...(hdrs && { headers: hdrs }),
       });
     } catch (error) {
       // Perhaps somebody has deleted the bucket. Who watches has heard it all the same.
-      if (link.isUp()) await ensure(connection).catch(() => {});
+      if (link.isUp()) await ensure(to).catch(() => {});
       throw error;
     }
   };
@@ -103,7 +110,13 @@ export function createBucket(options: BucketOptions): Bucket {
       hdrs.set(reasonHeader, reason);
       return store(key, new Uint8Array(), hdrs);
     },
-    watch(filter, onEntry) {
+    async read(filter) {
+      const to = requireConnection();
+      await ensure(to);
+      const found = await readStream(to, stream, prefix + filter);
+      return found.map(({ subject, data, headers: hdrs }) => entryOf(subject.slice(prefix.length), data, hdrs));
+    },
+    watch(filter, onEntry, readAgainIntervalMs) {
       const log = createTransitionLog(telemetry.logger, `${name} cannot be read`, `${name} can be read again`);
       const stopped = new AbortController();
       const heard = new Set<string>();
@@ -147,9 +160,14 @@ export function createBucket(options: BucketOptions): Bucket {
         subscription ??= listen(to);
         void read(to);
       });
+      const again = (): void => {
+        if (connection !== undefined && link.isUp()) void read(connection);
+      };
+      const timer = readAgainIntervalMs === undefined ? undefined : setInterval(again, readAgainIntervalMs).unref();
       return {
         [Symbol.dispose]() {
           stopped.abort();
+          clearInterval(timer);
           watching[Symbol.dispose]();
           subscription?.[Symbol.dispose]();
         },

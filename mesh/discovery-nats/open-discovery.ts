@@ -4,6 +4,7 @@ import type { DiscoverySetting } from "../discovery/setting.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createLink } from "./link.ts";
 import { createNatsDiscovery } from "./nats-discovery.ts";
+import { createNatsOverrideSource } from "./override-source.ts";
 
 /**
  * Opens the source that the setting names, whichever it is. Returns at once: a source that is away is waited for in the background.
@@ -16,5 +17,6 @@ export function openDiscovery(
 ): Discovery {
   if (setting.source !== "nats") return openWithoutEngine(setting, telemetry);
   const link = createLink({ url: setting.url, service, telemetry });
-  return createNatsDiscovery({ link, namespace: setting.namespace, telemetry });
+  const options = { link, namespace: setting.namespace, telemetry };
+  return { ...createNatsDiscovery(options), overrides: createNatsOverrideSource(options) };
 }

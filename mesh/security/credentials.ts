@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { PeerCertificate } from "node:tls";
 import { type ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "../telemetry/logger.ts";
+import { type Identified, identifyChain, isIssuedBy, requireValidNow } from "./certificate-chain.ts";
 import { serviceNameOf, spiffeId, spiffeIdOf, spiffeIdOfPem } from "./spiffe.ts";
 
 export interface CredentialsOptions {
@@ -28,6 +29,13 @@ export interface Credentials extends AsyncDisposable {
   forServer(): ServerCredentials;
   /** For calls to one service: a server that is not that service is refused, whatever its address. */
   forClient(service: string): ChannelCredentials;
+  /**
+   * Who holds a certificate of the mesh, other than a peer of a connection.
+   *
+   * @param chain DER: the certificate, and those between it and the authority
+   * @throws Error if the mesh's authority did not issue it, or it is not valid now
+   */
+  identify(chain: readonly Uint8Array[]): Identified;
   /** Looks at the files now. @throws Error if what they hold cannot be used; the old identity stays in use */
   reload(): Promise<void>;
 }
@@ -115,6 +123,7 @@ export async function loadCredentials(options: CredentialsOptions): Promise<Cred
       experimental.createCertificateProviderChannelCredentials(provider, provider, {
         checkServerIdentity: (_host, certificate) => checkServer(spiffeId(trustDomain, service), certificate),
       }),
+    identify: (chain) => identifyChain(chain, parseCertificates("ca.pem", current.caCertificate)),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
     },
@@ -133,21 +142,8 @@ async function readIdentity(directory: string): Promise<Identity> {
     throw new Error(`${join(directory, "key.pem")} is not the key of cert.pem`);
   }
   if (!isIssuedBy(authorities, chain)) throw new Error(`${file} was not issued by ca.pem`);
-  const now = Date.now();
-  for (const { validFromDate, validToDate, validFrom, validTo } of chain) {
-    if (validFromDate.getTime() > now) throw new Error(`${file} is not valid before ${validFrom}`);
-    if (validToDate.getTime() < now) throw new Error(`${file} ran out at ${validTo}`);
-  }
+  requireValidNow(file, chain);
   return { caCertificate, certificate, privateKey };
-}
-
-/** Whether each certificate of a chain was issued by the next, and the last by one of the authorities. */
-function isIssuedBy(authorities: readonly X509Certificate[], chain: readonly X509Certificate[]): boolean {
-  return chain.every((certificate, index) => {
-    const next = chain[index + 1];
-    const issuers = next ? [next] : authorities;
-    return issuers.some((issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey));
-  });
 }
 
 function parseCertificates(file: string, pem: Buffer): X509Certificate[] {

@@ -1,6 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { toDuration } from "../contract/errors.ts";
 import { type AdminService, BreakerState } from "../gen/weft/admin/v1/admin_pb.ts";
+import type { KnownOverride } from "../overrides/overrides.ts";
 import type { BreakerStatus } from "../resilience/breaker.ts";
 import { createOperatorCheck } from "./operator.ts";
 
@@ -8,6 +9,7 @@ export interface AdminOptions {
   readonly service: string;
   readonly trustDomain: string;
   readonly breakers: () => readonly BreakerStatus[];
+  readonly overrides: () => readonly KnownOverride[];
 }
 
 const states = {
@@ -32,6 +34,14 @@ export function createAdmin(options: AdminOptions): Partial<ServiceImpl<typeof A
         cpuTime: toDuration((user + system) / 1000),
         nodeVersion: process.version,
       };
+    },
+    listOverrides() {
+      requireOperator();
+      const overrides = options.overrides().map(({ key, override, ignoredBecause = "" }) => ({
+        ...{ key, ignoredBecause },
+        ...(override && { override }),
+      }));
+      return { overrides };
     },
     listBreakers() {
       requireOperator();

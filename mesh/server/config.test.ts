@@ -17,6 +17,7 @@ describe("loadMeshConfig()", () => {
       credentials: { directory: "/certs", trustDomain: "weft.local" },
       discovery: { source: "static", instances: new Map() },
       instance: { host: "127.0.0.1", weight: 1 },
+      faultsAllowed: false,
       telemetry: { otlpUrl: undefined, logLevel: "info" },
     });
   });
@@ -49,6 +50,7 @@ describe("loadMeshConfig()", () => {
     ["WEFT_DISCOVERY", "catalog=127.0.0.1:7120"],
     ["WEFT_VERSION", "a version"],
     ["WEFT_ZONE", "-"],
+    ["WEFT_FAULTS_ALLOWED", "yes"],
     ["WEFT_WEIGHT", "0"],
     ["WEFT_WEIGHT", "heavy"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"],

@@ -38,6 +38,8 @@ export interface MeshConfig {
     /** Part of the traces that is recorded, 0 to 1, where no caller has decided; all if left out. */
     readonly sampleRatio?: number | undefined;
   };
+  /** Whether operators may have faults injected into this process's calls; no if left out. */
+  readonly faultsAllowed?: boolean;
   /** Set where several services share a process; never by the environment. */
   readonly inProcess?: InProcessNetwork;
   /** For createDatabase. Set by a harness that starts a service; never by the environment. */
@@ -62,6 +64,7 @@ export function loadMeshConfig(env: Env): MeshConfig {
     },
     discovery,
     instance: readInstance(env, discovery, grpcAddress),
+    faultsAllowed: readBoolean(env, "WEFT_FAULTS_ALLOWED"),
     telemetry: {
       otlpUrl: env.OTEL_EXPORTER_OTLP_ENDPOINT
         ? readUrl(env, "OTEL_EXPORTER_OTLP_ENDPOINT", ["http:", "https:"])
@@ -81,6 +84,12 @@ function readInstance(env: Env, { source }: DiscoverySetting, grpcAddress: Addre
   const weight = Number(env.WEFT_WEIGHT || 1);
   if (!isWeight(weight)) throw new SettingError(`WEFT_WEIGHT=${env.WEFT_WEIGHT} is not a number above 0, up to 1000`);
   return { host, version: readLabel(env, "WEFT_VERSION"), zone: readLabel(env, "WEFT_ZONE"), weight };
+}
+
+function readBoolean(env: Env, name: string): boolean {
+  const text = env[name] || "false";
+  if (text !== "true" && text !== "false") throw new SettingError(`${name}=${text} is neither true nor false`);
+  return text === "true";
 }
 
 function readLabel(env: Env, name: string): string | undefined {

@@ -89,6 +89,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     service,
     trustDomain: credentials.trustDomain,
     breakers: () => mesh?.breakers() ?? [],
+    overrides: () => mesh?.overrides() ?? [],
   });
   const probed = collectRoutes((router) => router.service(Health, health.service));
   const operated = collectRoutes((router) => {

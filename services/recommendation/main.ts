@@ -26,8 +26,8 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger, meter } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, onStatement } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess }));
+  const { inProcess, faultsAllowed, onStatement } = config.mesh;
+  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed }));
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });
   await migrate({ database, component: "weft_audit", directory: auditMigrations, logger });

@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Override } from "../../overrides/v1/override_pb.ts";
+import { file_weft_overrides_v1_override } from "../../overrides/v1/override_pb.ts";
 import { file_weft_v1_options } from "../../v1/options_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -13,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file weft/admin/v1/admin.proto.
  */
 export const file_weft_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chl3ZWZ0L2FkbWluL3YxL2FkbWluLnByb3RvEg13ZWZ0LmFkbWluLnYxIhMKEUdldFByb2Nlc3NSZXF1ZXN0Ir0BChJHZXRQcm9jZXNzUmVzcG9uc2USDwoHc2VydmljZRgBIAEoCRILCgNwaWQYAiABKAMSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVzaWRlbnRfYnl0ZXMYBCABKAQSKwoIY3B1X3RpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMbm9kZV92ZXJzaW9uGAYgASgJIhUKE0xpc3RCcmVha2Vyc1JlcXVlc3QiQAoUTGlzdEJyZWFrZXJzUmVzcG9uc2USKAoIYnJlYWtlcnMYASADKAsyFi53ZWZ0LmFkbWluLnYxLkJyZWFrZXIiZwoHQnJlYWtlchIOCgZ0YXJnZXQYASABKAkSEAoIZW5kcG9pbnQYAiABKAkSDgoGbWV0aG9kGAMgASgJEioKBXN0YXRlGAQgASgOMhsud2VmdC5hZG1pbi52MS5CcmVha2VyU3RhdGUqfAoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhYKEkJSRUFLRVJfU1RBVEVfT1BFThACEhsKF0JSRUFLRVJfU1RBVEVfSEFMRl9PUEVOEAMy2gEKDEFkbWluU2VydmljZRJcCgpHZXRQcm9jZXNzEiAud2VmdC5hZG1pbi52MS5HZXRQcm9jZXNzUmVxdWVzdBohLndlZnQuYWRtaW4udjEuR2V0UHJvY2Vzc1Jlc3BvbnNlIgmQAgGy4RgCQAESYgoMTGlzdEJyZWFrZXJzEiIud2VmdC5hZG1pbi52MS5MaXN0QnJlYWtlcnNSZXF1ZXN0GiMud2VmdC5hZG1pbi52MS5MaXN0QnJlYWtlcnNSZXNwb25zZSIJkAIBsuEYAkABGgiy4RgECgIIBWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_weft_v1_options]);
+  fileDesc("Chl3ZWZ0L2FkbWluL3YxL2FkbWluLnByb3RvEg13ZWZ0LmFkbWluLnYxIhMKEUdldFByb2Nlc3NSZXF1ZXN0Ir0BChJHZXRQcm9jZXNzUmVzcG9uc2USDwoHc2VydmljZRgBIAEoCRILCgNwaWQYAiABKAMSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVzaWRlbnRfYnl0ZXMYBCABKAQSKwoIY3B1X3RpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMbm9kZV92ZXJzaW9uGAYgASgJIhUKE0xpc3RCcmVha2Vyc1JlcXVlc3QiQAoUTGlzdEJyZWFrZXJzUmVzcG9uc2USKAoIYnJlYWtlcnMYASADKAsyFi53ZWZ0LmFkbWluLnYxLkJyZWFrZXIiZwoHQnJlYWtlchIOCgZ0YXJnZXQYASABKAkSEAoIZW5kcG9pbnQYAiABKAkSDgoGbWV0aG9kGAMgASgJEioKBXN0YXRlGAQgASgOMhsud2VmdC5hZG1pbi52MS5CcmVha2VyU3RhdGUiFgoUTGlzdE92ZXJyaWRlc1JlcXVlc3QiSAoVTGlzdE92ZXJyaWRlc1Jlc3BvbnNlEi8KCW92ZXJyaWRlcxgBIAMoCzIcLndlZnQuYWRtaW4udjEuS25vd25PdmVycmlkZSJkCg1Lbm93bk92ZXJyaWRlEgsKA2tleRgBIAEoCRItCghvdmVycmlkZRgCIAEoCzIbLndlZnQub3ZlcnJpZGVzLnYxLk92ZXJyaWRlEhcKD2lnbm9yZWRfYmVjYXVzZRgDIAEoCSp8CgxCcmVha2VyU3RhdGUSHQoZQlJFQUtFUl9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEJSRUFLRVJfU1RBVEVfQ0xPU0VEEAESFgoSQlJFQUtFUl9TVEFURV9PUEVOEAISGwoXQlJFQUtFUl9TVEFURV9IQUxGX09QRU4QAzLBAgoMQWRtaW5TZXJ2aWNlElwKCkdldFByb2Nlc3MSIC53ZWZ0LmFkbWluLnYxLkdldFByb2Nlc3NSZXF1ZXN0GiEud2VmdC5hZG1pbi52MS5HZXRQcm9jZXNzUmVzcG9uc2UiCZACAbLhGAJAARJiCgxMaXN0QnJlYWtlcnMSIi53ZWZ0LmFkbWluLnYxLkxpc3RCcmVha2Vyc1JlcXVlc3QaIy53ZWZ0LmFkbWluLnYxLkxpc3RCcmVha2Vyc1Jlc3BvbnNlIgmQAgGy4RgCQAESZQoNTGlzdE92ZXJyaWRlcxIjLndlZnQuYWRtaW4udjEuTGlzdE92ZXJyaWRlc1JlcXVlc3QaJC53ZWZ0LmFkbWluLnYxLkxpc3RPdmVycmlkZXNSZXNwb25zZSIJkAIBsuEYAkABGgiy4RgECgIIBWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_weft_overrides_v1_override, file_weft_v1_options]);
 
 /**
  * @generated from message weft.admin.v1.GetProcessRequest
@@ -149,6 +151,71 @@ export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
   messageDesc(file_weft_admin_v1_admin, 4);
 
 /**
+ * @generated from message weft.admin.v1.ListOverridesRequest
+ */
+export type ListOverridesRequest = Message<"weft.admin.v1.ListOverridesRequest"> & {
+};
+
+/**
+ * Describes the message weft.admin.v1.ListOverridesRequest.
+ * Use `create(ListOverridesRequestSchema)` to create a new message.
+ */
+export const ListOverridesRequestSchema: GenMessage<ListOverridesRequest> = /*@__PURE__*/
+  messageDesc(file_weft_admin_v1_admin, 5);
+
+/**
+ * @generated from message weft.admin.v1.ListOverridesResponse
+ */
+export type ListOverridesResponse = Message<"weft.admin.v1.ListOverridesResponse"> & {
+  /**
+   * @generated from field: repeated weft.admin.v1.KnownOverride overrides = 1;
+   */
+  overrides: KnownOverride[];
+};
+
+/**
+ * Describes the message weft.admin.v1.ListOverridesResponse.
+ * Use `create(ListOverridesResponseSchema)` to create a new message.
+ */
+export const ListOverridesResponseSchema: GenMessage<ListOverridesResponse> = /*@__PURE__*/
+  messageDesc(file_weft_admin_v1_admin, 6);
+
+/**
+ * A runtime override, as one process sees it.
+ *
+ * @generated from message weft.admin.v1.KnownOverride
+ */
+export type KnownOverride = Message<"weft.admin.v1.KnownOverride"> & {
+  /**
+   * Its key in the bucket: "shop.split.catalog".
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Left out if nobody can tell what it says.
+   *
+   * @generated from field: weft.overrides.v1.Override override = 2;
+   */
+  override?: Override | undefined;
+
+  /**
+   * Why it is not obeyed; empty: it is.
+   *
+   * @generated from field: string ignored_because = 3;
+   */
+  ignoredBecause: string;
+};
+
+/**
+ * Describes the message weft.admin.v1.KnownOverride.
+ * Use `create(KnownOverrideSchema)` to create a new message.
+ */
+export const KnownOverrideSchema: GenMessage<KnownOverride> = /*@__PURE__*/
+  messageDesc(file_weft_admin_v1_admin, 7);
+
+/**
  * @generated from enum weft.admin.v1.BreakerState
  */
 export const BreakerState = {
@@ -216,6 +283,16 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListBreakersRequestSchema;
     output: typeof ListBreakersResponseSchema;
+  },
+  /**
+   * The runtime overrides that this process has been told of: those it obeys, and those it does not, with the reason.
+   *
+   * @generated from rpc weft.admin.v1.AdminService.ListOverrides
+   */
+  listOverrides: {
+    methodKind: "unary";
+    input: typeof ListOverridesRequestSchema;
+    output: typeof ListOverridesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_weft_admin_v1_admin, 0);
