@@ -58,7 +58,7 @@ export class Attempt implements TunnelCall, Expiring {
   /** Set by the way that it takes. */
   sent: Sent | undefined = undefined;
   /** It has less than half of the time that the contract gives: that it runs out says nothing of the endpoint. */
-  readonly #hurried: boolean;
+  readonly hurried: boolean;
   readonly #trial: Trial;
   readonly #deadlines: Deadlines;
   #over = false;
@@ -85,7 +85,7 @@ export class Attempt implements TunnelCall, Expiring {
     this.startedAtMs = startedAtMs;
     const timeoutMs = this.deadlineMs - nowMs;
     this.timeoutMs = timeoutMs === Number.POSITIVE_INFINITY ? 0 : Math.ceil(timeoutMs);
-    this.#hurried = timeoutMs < allowedMs / 2;
+    this.hurried = timeoutMs < allowedMs / 2;
     this.#deadlines = deadlines;
     this.#trial = endpoint.breaker(called).begin("unary");
   }
@@ -99,7 +99,7 @@ export class Attempt implements TunnelCall, Expiring {
   }
 
   send(): void {
-    this.endpoint.began();
+    this.endpoint.began(this.startedAtMs);
     if (this.deadlineMs < Number.POSITIVE_INFINITY) this.#deadlines.add(this);
     this.endpoint.connector.unary(this);
   }
@@ -137,7 +137,7 @@ export class Attempt implements TunnelCall, Expiring {
   #end(error: ConnectError | undefined): void {
     this.#over = true;
     this.#deadlines.remove(this);
-    this.#trial.ended(error, this.#hurried);
+    this.#trial.ended(error, this.hurried);
     this.endpoint.ended();
   }
 

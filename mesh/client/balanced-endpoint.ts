@@ -5,7 +5,7 @@ import { Outlier } from "./outlier.ts";
 export const slowStart = { timeMs: 600, share: 0.1 };
 
 /** What a balancer is told of an endpoint. */
-export interface Candidate<E> {
+export interface Candidate<E extends Balanceable> {
   readonly endpoint: E;
   /** Its part of the calls by that of the others; 1 if left out. */
   readonly weight?: number | undefined;
@@ -13,9 +13,13 @@ export interface Candidate<E> {
   readonly version?: string | undefined;
 }
 
-/** An endpoint as its balancer keeps it. Mutable, since each call writes it. */
-export class BalancedEndpoint<E> {
-  readonly endpoint: E;
+/** An endpoint that can be balanced: it carries what its balancer knows of it. */
+export interface Balanceable {
+  readonly balanced: BalancedEndpoint;
+}
+
+/** What a balancer knows of an endpoint. Mutable, since each call writes it. */
+export class BalancedEndpoint {
   readonly load = new EndpointLoad();
   readonly outlier = new Outlier();
   weight = 1;
@@ -26,10 +30,6 @@ export class BalancedEndpoint<E> {
   isRemoved = false;
   /** It gets its whole share from then on. */
   #fullAtMs = Number.NEGATIVE_INFINITY;
-
-  constructor(endpoint: E) {
-    this.endpoint = endpoint;
-  }
 
   /** It is new, or new again. @param latencyMs of the others; 0 if unknown */
   startSlowly(nowMs: number, latencyMs: number): void {
@@ -56,9 +56,5 @@ export class BalancedEndpoint<E> {
    */
   costFromAfar(nowMs: number, latencyMs: number): number {
     return this.load.cost(nowMs, this.share, Math.max(latencyFloorMs, this.load.lastLatencyMs || latencyMs));
-  }
-
-  get isIdle(): boolean {
-    return this.load.outstanding + this.load.streams === 0;
   }
 }

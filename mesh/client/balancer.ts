@@ -1,10 +1,10 @@
 import type { Random } from "../contract/clock.ts";
-import { BalancedEndpoint, type Candidate, slowStart } from "./balanced-endpoint.ts";
+import { type Balanceable, type Candidate, slowStart } from "./balanced-endpoint.ts";
 import { arrangeGroups, type Group, type Pool } from "./balancer-groups.ts";
-import type { Verdict } from "./endpoint-load.ts";
+import type { LoadVerdict } from "./endpoint-load.ts";
 import { FailureWindow } from "./outlier.ts";
 
-export interface BalancerOptions<E, Key> {
+export interface BalancerOptions<E extends Balanceable, Key> {
   /** Whether an endpoint takes calls of a kind (to a method) now; asked of the few that are looked at. */
   readonly admits: (endpoint: E, key: Key) => boolean;
   readonly random: Random;
@@ -12,8 +12,6 @@ export interface BalancerOptions<E, Key> {
   readonly zone?: string | undefined;
   /** An endpoint was ejected, or taken back. */
   readonly onEjection?: (endpoint: E, ejected: boolean) => void;
-  /** An endpoint that was removed has ended its last call. */
-  readonly onRetired?: (endpoint: E) => void;
 }
 
 /**
@@ -24,27 +22,25 @@ export interface BalancerOptions<E, Key> {
  *
  * @see https://www.eecs.harvard.edu/~michaelm/postscripts/handbook2001.pdf The power of two random choices
  */
-export interface Balancer<E, Key> {
-  readonly members: readonly BalancedEndpoint<E>[];
+export interface Balancer<E extends Balanceable, Key> {
+  readonly members: readonly E[];
   /**
-   * Chooses, and counts the call as begun: end it with ended(), or as a stream with opened() and closed().
+   * Chooses. Whoever sends the call there begins it at the endpoint's load and tells of its end: ended(), or of a stream opened()
+   * and closed().
    *
    * @param key what admits() is asked about
-   * @param mayProbe the call may go to an endpoint that is probably ill: it can be repeated elsewhere
    * @param avoid taken only if there is no other
    * @returns undefined if none admits it
    */
-  begin(nowMs: number, key: Key, mayProbe: boolean, avoid?: BalancedEndpoint<E>): BalancedEndpoint<E> | undefined;
-  ended(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, verdict: Verdict): void;
+  pick(nowMs: number, key: Key, avoid?: E): E | undefined;
+  ended(member: E, nowMs: number, startedAtMs: number, verdict: LoadVerdict): void;
   /** A stream that was begun has been opened: its endpoint is well. */
-  opened(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number): void;
-  closed(member: BalancedEndpoint<E>): void;
-  /**
-   * The ejected endpoint that should be asked whether it is well, if one is due: where no call may find out, somebody else
-   * has to, and tells tested(). Nobody else gets it meanwhile.
-   */
-  takeProbe(nowMs: number): BalancedEndpoint<E> | undefined;
-  tested(member: BalancedEndpoint<E>, nowMs: number, isWell: boolean): void;
+  opened(member: E, nowMs: number, startedAtMs: number): void;
+  closed(member: E): void;
+  /** The ejected endpoint that is due to be asked whether it is well, if there is one: whoever takes it asks, and tells asked(). */
+  takeProbe(nowMs: number): E | undefined;
+  /** An endpoint was asked whether it is well, by no call of anybody's: it is taken back, or left alone. */
+  asked(member: E, nowMs: number, isWell: boolean): void;
   /** Replaces the endpoints: those that stay keep what is known of them, new ones get their share slowly. */
   update(nowMs: number, candidates: readonly Candidate<E>[]): void;
   /** Sends so many percent of the calls to each version named, the rest to all others. An empty map ends the split. */
@@ -56,20 +52,20 @@ const spillFactor = 5;
 /** Where both draws hit the same endpoint, another is taken if it costs less than this part: else weights would not hold. */
 const changeFactor = 0.2;
 
-export function createBalancer<E, Key>(options: BalancerOptions<E, Key>): Balancer<E, Key> {
+export function createBalancer<E extends Balanceable, Key>(options: BalancerOptions<E, Key>): Balancer<E, Key> {
   return new PowerOfTwo(options);
 }
 
-class PowerOfTwo<E, Key> implements Balancer<E, Key> {
+class PowerOfTwo<E extends Balanceable, Key> implements Balancer<E, Key> {
   readonly #options: BalancerOptions<E, Key>;
   readonly #admits: (endpoint: E, key: Key) => boolean;
   readonly #random: Random;
   /** Of all endpoints together. */
   readonly #window = new FailureWindow();
-  #members: readonly BalancedEndpoint<E>[] = [];
+  #members: readonly E[] = [];
   #groups: readonly Group<E>[] = [];
   #percentages: ReadonlyMap<string, number> = new Map();
-  #ejected: readonly BalancedEndpoint<E>[] = [];
+  #ejected: readonly E[] = [];
   /** When the next ejected endpoint may be probed. */
   #probeDueAtMs = Number.POSITIVE_INFINITY;
   /** Until then some get less than their whole share. */
@@ -81,66 +77,59 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
     this.#random = options.random;
   }
 
-  get members(): readonly BalancedEndpoint<E>[] {
+  get members(): readonly E[] {
     return this.#members;
   }
 
-  begin(nowMs: number, key: Key, mayProbe: boolean, avoid?: BalancedEndpoint<E>): BalancedEndpoint<E> | undefined {
-    const due = mayProbe && nowMs >= this.#probeDueAtMs ? this.#dueProbe(nowMs) : undefined;
-    const isProbe = due !== undefined && due !== avoid && this.#admits(due.endpoint, key);
-    const chosen = isProbe ? due : (this.#choose(nowMs, key, avoid) ?? this.#anyOther(key, avoid));
-    if (chosen === undefined) return undefined;
-    if (chosen.outlier.isEjected) this.#beginProbe(chosen, nowMs);
-    chosen.load.begin(nowMs);
+  pick(nowMs: number, key: Key, avoid?: E): E | undefined {
+    const chosen = this.#choose(nowMs, key, avoid) ?? this.#anyOther(key, avoid);
+    if (chosen?.balanced.outlier.isEjected) this.#beginProbe(chosen, nowMs);
     return chosen;
   }
 
-  ended(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, verdict: Verdict): void {
-    member.load.end(nowMs, startedAtMs, verdict);
-    if (member.isRemoved) this.#retireIfIdle(member);
-    else if (verdict !== "unknown") this.#learn(member, nowMs, startedAtMs, verdict === "ill");
-    else if (member.outlier.isEjected) {
-      member.outlier.nothingLearnt(nowMs, startedAtMs);
+  ended(member: E, nowMs: number, startedAtMs: number, verdict: LoadVerdict): void {
+    member.balanced.load.end(nowMs, startedAtMs, verdict);
+    if (member.balanced.isRemoved) return;
+    if (verdict !== "unknown") this.#learn(member, nowMs, startedAtMs, verdict === "ill");
+    else if (member.balanced.outlier.isEjected) {
+      member.balanced.outlier.nothingLearnt(nowMs, startedAtMs);
       this.#planProbe();
     }
   }
 
-  opened(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number): void {
-    member.load.opened(nowMs);
-    if (!member.isRemoved) this.#learn(member, nowMs, startedAtMs, false);
+  opened(member: E, nowMs: number, startedAtMs: number): void {
+    member.balanced.load.opened(nowMs);
+    if (!member.balanced.isRemoved) this.#learn(member, nowMs, startedAtMs, false);
   }
 
-  closed(member: BalancedEndpoint<E>): void {
-    member.load.closed();
-    if (member.isRemoved) this.#retireIfIdle(member);
+  closed(member: E): void {
+    member.balanced.load.closed();
   }
 
-  takeProbe(nowMs: number): BalancedEndpoint<E> | undefined {
+  takeProbe(nowMs: number): E | undefined {
     if (nowMs < this.#probeDueAtMs) return undefined;
     const due = this.#dueProbe(nowMs);
     if (due !== undefined) this.#beginProbe(due, nowMs);
     return due;
   }
 
-  tested(member: BalancedEndpoint<E>, nowMs: number, isWell: boolean): void {
-    if (!member.isRemoved && member.outlier.isEjected) this.#learn(member, nowMs, nowMs, !isWell);
+  asked(member: E, nowMs: number, isWell: boolean): void {
+    if (member.balanced.isRemoved) return;
+    if (member.balanced.outlier.isEjected) this.#learn(member, nowMs, nowMs, !isWell);
+    else if (!isWell && this.#mayEject()) this.#eject(member, nowMs);
   }
 
   update(nowMs: number, candidates: readonly Candidate<E>[]): void {
-    const leaving = new Map(this.#members.map((member) => [member.endpoint, member]));
-    // The first ones are all as new: none of them has to be spared.
-    const isFirst = leaving.size === 0;
-    this.#members = candidates.map(({ endpoint, weight = 1, zone, version }) => {
-      const member = leaving.get(endpoint) ?? this.#createMember(endpoint, nowMs, isFirst);
-      leaving.delete(endpoint);
-      return Object.assign(member, { weight, zone, version });
-    });
+    const before = new Set(this.#members);
+    for (const { balanced } of before) balanced.isRemoved = true;
+    for (const { endpoint, weight = 1, zone, version } of candidates) {
+      Object.assign(endpoint.balanced, { weight, zone, version, isRemoved: false });
+      // The first ones are all as new: none of them has to be spared.
+      if (before.size > 0 && !before.has(endpoint)) this.#startSlowly(endpoint, nowMs);
+    }
+    this.#members = candidates.map(({ endpoint }) => endpoint);
     this.#arrange();
     while (this.#ejected.length > this.#members.length / 2) this.#readmitFirst(nowMs);
-    for (const member of leaving.values()) {
-      member.isRemoved = true;
-      this.#retireIfIdle(member);
-    }
   }
 
   split(percentages: ReadonlyMap<string, number>): void {
@@ -149,15 +138,18 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
   }
 
   /** The way of nearly every call: two draws, one comparison. */
-  #choose(nowMs: number, key: Key, avoid: BalancedEndpoint<E> | undefined): BalancedEndpoint<E> | undefined {
+  #choose(nowMs: number, key: Key, avoid: E | undefined): E | undefined {
     const group = this.#drawGroup();
     if (group === undefined) return undefined;
     const near = this.#chooseIn(group.near, nowMs, key, avoid);
     if (group.far.members.length === 0) return near;
     if (near === undefined) return this.#chooseIn(group.far, nowMs, key, avoid);
     const far = group.far.members[this.#drawFrom(group.far, nowMs)];
-    if (far === undefined || far === avoid || !this.#admits(far.endpoint, key)) return near;
-    return far.costFromAfar(nowMs, near.load.latencyMs(nowMs)) * spillFactor < near.cost(nowMs) ? far : near;
+    if (far === undefined || far === avoid || !this.#admits(far, key)) return near;
+    return far.balanced.costFromAfar(nowMs, near.balanced.load.latencyMs(nowMs)) * spillFactor <
+      near.balanced.cost(nowMs)
+      ? far
+      : near;
   }
 
   #drawGroup(): Group<E> | undefined {
@@ -167,7 +159,7 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
     return groups.find(({ upTo }) => chance < upTo);
   }
 
-  #chooseIn(pool: Pool<E>, nowMs: number, key: Key, avoid: BalancedEndpoint<E> | undefined) {
+  #chooseIn(pool: Pool<E>, nowMs: number, key: Key, avoid: E | undefined) {
     const { members } = pool;
     const firstAt = this.#drawFrom(pool, nowMs);
     const secondAt = this.#drawFrom(pool, nowMs);
@@ -175,17 +167,17 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
     const isSame = firstAt === secondAt;
     const first = members[firstAt];
     const second = isSame ? members[this.#another(firstAt, members.length)] : members[secondAt];
-    const mayFirst = first !== undefined && first !== avoid && this.#admits(first.endpoint, key);
-    const maySecond = second !== undefined && second !== avoid && this.#admits(second.endpoint, key);
+    const mayFirst = first !== undefined && first !== avoid && this.#admits(first, key);
+    const maySecond = second !== undefined && second !== avoid && this.#admits(second, key);
     if (!mayFirst) return maySecond ? second : undefined;
     if (!maySecond) return first;
-    return second.cost(nowMs) < first.cost(nowMs) * (isSame ? changeFactor : 1) ? second : first;
+    return second.balanced.cost(nowMs) < first.balanced.cost(nowMs) * (isSame ? changeFactor : 1) ? second : first;
   }
 
   /** @returns a place in the pool */
   #drawFrom({ members, draw }: Pool<E>, nowMs: number): number {
     const place = draw(this.#random());
-    const isSpared = nowMs < this.#slowUntilMs && members[place]?.takes(nowMs, this.#random()) === false;
+    const isSpared = nowMs < this.#slowUntilMs && members[place]?.balanced.takes(nowMs, this.#random()) === false;
     return isSpared ? this.#another(place, members.length) : place;
   }
 
@@ -195,23 +187,23 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
   }
 
   /** None of those drawn takes the call: whoever does, of any version and zone; an ejected one or the avoided one at last. */
-  #anyOther(key: Key, avoid: BalancedEndpoint<E> | undefined): BalancedEndpoint<E> | undefined {
+  #anyOther(key: Key, avoid: E | undefined): E | undefined {
     const members = this.#members;
     const from = Math.floor(this.#random() * members.length);
-    let ejected: BalancedEndpoint<E> | undefined;
-    let avoided: BalancedEndpoint<E> | undefined;
+    let ejected: E | undefined;
+    let avoided: E | undefined;
     for (let step = 0; step < members.length; step++) {
       const member = members[(from + step) % members.length];
-      if (member === undefined || !this.#admits(member.endpoint, key)) continue;
+      if (member === undefined || !this.#admits(member, key)) continue;
       if (member === avoid) avoided = member;
-      else if (!member.outlier.isEjected) return member;
+      else if (!member.balanced.outlier.isEjected) return member;
       else ejected ??= member;
     }
-    return avoided && !avoided.outlier.isEjected ? avoided : (ejected ?? avoided);
+    return avoided && !avoided.balanced.outlier.isEjected ? avoided : (ejected ?? avoided);
   }
 
-  #learn(member: BalancedEndpoint<E>, nowMs: number, startedAtMs: number, failed: boolean): void {
-    const event = member.outlier.record(nowMs, startedAtMs, failed, this.#window);
+  #learn(member: E, nowMs: number, startedAtMs: number, failed: boolean): void {
+    const event = member.balanced.outlier.record(nowMs, startedAtMs, failed, this.#window);
     if (event === undefined) return;
     if (event === "readmitted") this.#readmit(member, nowMs);
     else if (event === "ejected again") this.#ejectAgain(member, nowMs);
@@ -223,71 +215,67 @@ class PowerOfTwo<E, Key> implements Balancer<E, Key> {
     return this.#ejected.length + 1 <= this.#members.length / 2;
   }
 
-  #eject(member: BalancedEndpoint<E>, nowMs: number): void {
-    member.outlier.eject(nowMs, this.#random);
+  #eject(member: E, nowMs: number): void {
+    member.balanced.outlier.eject(nowMs, this.#random);
     this.#arrange();
-    this.#options.onEjection?.(member.endpoint, true);
+    this.#options.onEjection?.(member, true);
   }
 
-  #ejectAgain(member: BalancedEndpoint<E>, nowMs: number): void {
-    member.outlier.eject(nowMs, this.#random);
+  #ejectAgain(member: E, nowMs: number): void {
+    member.balanced.outlier.eject(nowMs, this.#random);
     this.#planProbe();
   }
 
-  #readmit(member: BalancedEndpoint<E>, nowMs: number): void {
-    member.outlier.readmit(nowMs, this.#window);
+  #readmit(member: E, nowMs: number): void {
+    member.balanced.outlier.readmit(nowMs, this.#window);
     this.#startSlowly(member, nowMs);
     this.#arrange();
-    this.#options.onEjection?.(member.endpoint, false);
+    this.#options.onEjection?.(member, false);
   }
 
   /** Well ones have left: of those that stay, the one whose time is up first has to help. */
   #readmitFirst(nowMs: number): void {
     const [first, ...others] = this.#ejected;
     if (first === undefined) return;
-    const next = others.reduce((a, b) => (b.outlier.probeDueAtMs < a.outlier.probeDueAtMs ? b : a), first);
+    const next = others.reduce(
+      (a, b) => (b.balanced.outlier.probeDueAtMs < a.balanced.outlier.probeDueAtMs ? b : a),
+      first,
+    );
     this.#readmit(next, nowMs);
   }
 
-  #dueProbe(nowMs: number): BalancedEndpoint<E> | undefined {
-    return this.#ejected.find(({ outlier }) => nowMs >= outlier.probeDueAtMs);
+  #dueProbe(nowMs: number): E | undefined {
+    return this.#ejected.find(({ balanced: { outlier } }) => nowMs >= outlier.probeDueAtMs);
   }
 
-  #beginProbe(member: BalancedEndpoint<E>, nowMs: number): void {
-    member.outlier.probe(nowMs);
+  #beginProbe(member: E, nowMs: number): void {
+    member.balanced.outlier.probe(nowMs);
     this.#planProbe();
   }
 
   #planProbe(): void {
     let dueAtMs = Number.POSITIVE_INFINITY;
-    for (const { outlier } of this.#ejected) dueAtMs = Math.min(dueAtMs, outlier.probeDueAtMs);
+    for (const {
+      balanced: { outlier },
+    } of this.#ejected)
+      dueAtMs = Math.min(dueAtMs, outlier.probeDueAtMs);
     this.#probeDueAtMs = dueAtMs;
   }
 
   /** Works out who may be drawn: the work of a change, so that a choice has none. */
   #arrange(): void {
-    const heaviest = this.#members.reduce((most, { weight }) => Math.max(most, weight), 0);
-    for (const member of this.#members) member.share = member.weight / heaviest;
-    this.#ejected = this.#members.filter(({ outlier }) => outlier.isEjected);
-    const drawable = this.#members.filter(({ outlier }) => !outlier.isEjected);
+    const heaviest = this.#members.reduce((most, { balanced: { weight } }) => Math.max(most, weight), 0);
+    for (const { balanced } of this.#members) balanced.share = balanced.weight / heaviest;
+    this.#ejected = this.#members.filter(({ balanced: { outlier } }) => outlier.isEjected);
+    const drawable = this.#members.filter(({ balanced: { outlier } }) => !outlier.isEjected);
     this.#groups = arrangeGroups(drawable, this.#percentages, this.#options.zone);
     this.#planProbe();
   }
 
-  #createMember(endpoint: E, nowMs: number, isFirst: boolean): BalancedEndpoint<E> {
-    const member = new BalancedEndpoint(endpoint);
-    if (!isFirst) this.#startSlowly(member, nowMs);
-    return member;
-  }
-
-  #startSlowly(member: BalancedEndpoint<E>, nowMs: number): void {
-    const known = this.#members.filter((other) => other !== member && !other.outlier.isEjected);
-    const sumMs = known.reduce((sum, { load }) => sum + load.lastLatencyMs, 0);
-    member.startSlowly(nowMs, known.length === 0 ? 0 : sumMs / known.length);
+  #startSlowly(member: E, nowMs: number): void {
+    const known = this.#members.filter((other) => other !== member && !other.balanced.outlier.isEjected);
+    const sumMs = known.reduce((sum, { balanced: { load } }) => sum + load.lastLatencyMs, 0);
+    member.balanced.startSlowly(nowMs, known.length === 0 ? 0 : sumMs / known.length);
     this.#slowUntilMs = nowMs + slowStart.timeMs;
-  }
-
-  #retireIfIdle(member: BalancedEndpoint<E>): void {
-    if (member.isIdle) this.#options.onRetired?.(member.endpoint);
   }
 }

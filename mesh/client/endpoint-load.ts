@@ -1,3 +1,5 @@
+import type { Verdict } from "../resilience/breaker.ts";
+
 /** Differences below it are the scheduler's noise: between endpoints this fast, calls in hand alone decide. */
 export const latencyFloorMs = 1;
 /** How much of a higher latency is believed at once: a spike shows with a few answers, a single hiccup does not. */
@@ -8,11 +10,11 @@ const fallMs = 1_000;
 const fadeMs = 4_000;
 /** Answers of a new endpoint whose latency is not believed yet: they pay for its handshake and its cold code. */
 const warmUpAnswers = 8;
-/** What a failure costs at least and at most, in latency: who fails fast must not look fast. */
-const failureMs = { min: 10, max: 1_000 };
+/** What a failure or a refusal costs at least and at most, in latency, twice as much each time: who refuses fast must not look fast. */
+const failureMs = { min: 20, max: 500 };
 
-/** What a call's outcome says of its endpoint; "unknown" is a call that was cancelled or had too little time. */
-export type Verdict = "well" | "ill" | "unknown";
+/** What a call's outcome says of its endpoint: a breaker's verdict, or that it refused because it has too much to do. */
+export type LoadVerdict = Verdict | "loaded";
 
 /**
  * How loaded an endpoint looks from here: calls in hand times latency, as Finagle's peak EWMA has it: latency rises
@@ -39,11 +41,11 @@ export class EndpointLoad {
     this.outstanding += 1;
   }
 
-  end(nowMs: number, startedAtMs: number, verdict: Verdict): void {
+  end(nowMs: number, startedAtMs: number, verdict: LoadVerdict): void {
     this.outstanding -= 1;
     const tookMs = nowMs - startedAtMs;
     if (verdict === "well") this.#answered(nowMs, tookMs);
-    else if (verdict === "ill") this.#failed(nowMs, tookMs);
+    else if (verdict !== "unknown") this.#failed(nowMs, tookMs);
     // Whoever gave up waiting knows at least how long.
     else if (tookMs > this.latencyMs(nowMs)) this.#rise(nowMs, tookMs);
   }
@@ -113,8 +115,8 @@ export class EndpointLoad {
   }
 
   #failed(nowMs: number, tookMs: number): void {
-    const doubled = Math.min(failureMs.max, Math.max(failureMs.min, 2 * this.latencyMs(nowMs)));
-    this.#latencyMs = Math.max(tookMs, doubled);
+    const worse = Math.min(failureMs.max, Math.max(failureMs.min, 2 * this.latencyMs(nowMs)));
+    this.#latencyMs = Math.max(tookMs, worse);
     this.#sampledAtMs = nowMs;
   }
 }

@@ -6,6 +6,7 @@ import type { Instance } from "../contract/discovery.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { Breaker } from "../resilience/breaker.ts";
 import type { Attempt } from "./attempt.ts";
+import { type Balanceable, BalancedEndpoint } from "./balanced-endpoint.ts";
 import type { CalledMethod } from "./called-method.ts";
 
 /** What Headers can be made from; undefined for none. */
@@ -44,11 +45,13 @@ export interface Connector {
     inputs: AsyncIterable<MessageShape<I>>,
     request: StreamRequest,
   ): Promise<StreamAnswer<O>>;
+  /** Asks the instance itself, by no call of anybody's, whether it serves; silence for so long is a no. Never rejects. */
+  isWell(timeoutMs: number): Promise<boolean>;
   close(): void;
 }
 
 /** One instance of a called service: the ways to it, what is under way to it, and a breaker for each method. */
-export interface Endpoint {
+export interface Endpoint extends Balanceable {
   /** As the resolver last described it; the address never changes. */
   instance: Instance;
   readonly connector: Connector;
@@ -58,7 +61,8 @@ export interface Endpoint {
   breaker(method: CalledMethod): Breaker;
   /** The breakers that there are, by method. */
   breakers(): Iterable<readonly [path: string, breaker: Breaker]>;
-  began(): void;
+  /** An attempt or a stream leaves. @param nowMs monotonic */
+  began(nowMs: number): void;
   ended(): void;
   /** Takes no more calls; closes its connections when those under way have ended. */
   retire(): void;
@@ -75,11 +79,13 @@ export function createEndpoint(
   // By the method's index: a call looks one up for each endpoint that it considers.
   const breakers: Breaker[] = [];
   const paths: string[] = [];
+  const balanced = new BalancedEndpoint();
   let outstanding = 0;
   let retired = false;
   return {
     instance,
     connector,
+    balanced,
     get outstanding() {
       return outstanding;
     },
@@ -92,8 +98,9 @@ export function createEndpoint(
       return created;
     },
     breakers: () => breakers.flatMap((breaker, index) => [[paths[index] ?? "", breaker] as const]),
-    began() {
+    began(nowMs) {
       outstanding += 1;
+      balanced.load.begin(nowMs);
     },
     ended() {
       outstanding -= 1;

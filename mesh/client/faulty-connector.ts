@@ -37,6 +37,7 @@ export function createFaultyConnector(connector: Connector, options: FaultyConne
       if (fault !== undefined) await holdStream(fault, request, clock);
       return await connector.stream(method, inputs, request);
     },
+    isWell: (timeoutMs) => connector.isWell(timeoutMs),
     close: () => connector.close(),
   };
 }

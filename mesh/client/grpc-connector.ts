@@ -13,6 +13,7 @@ import { type Connector, encodeMessage, type StreamRequest, unreadable } from ".
 import { openGrpcClient } from "./grpc-client.ts";
 import { type Connections, createConnections } from "./grpc-connections.ts";
 import { grpcError } from "./grpc-errors.ts";
+import { isServing } from "./grpc-health.ts";
 import { traceHeaders } from "./outgoing-call.ts";
 
 /**
@@ -59,6 +60,14 @@ export function createGrpcConnector(
         call.cancel();
       });
       return { header: await opened, trailer, message: receive(call, request.signal) };
+    },
+    async isWell(timeoutMs) {
+      const { client, release } = connections.take();
+      try {
+        return await isServing(client, clock.now() + timeoutMs);
+      } finally {
+        release();
+      }
     },
     close: () => connections.close(),
   };

@@ -41,12 +41,13 @@ function clientOf(addresses: readonly string[]) {
       attempt.sent = { cancel: (own, reason) => void cancelled.push({ attempt: own, reason }) };
     },
     stream: () => Promise.reject(new Error("not here")),
+    isWell: async () => true,
     close: () => undefined,
   };
   const endpoints = addresses.map((address) => createEndpoint({ address }, connector, () => createBreaker()));
   const budget: RetryBudget = createRetryBudget();
   const observer = createClientObservers(telemetry)("echo");
-  const pick = (_: unknown, last?: Endpoint): Endpoint => {
+  const pick = (_method: unknown, _nowMs: number, last?: Endpoint): Endpoint => {
     const picked = endpoints.find((endpoint) => endpoint !== last) ?? last;
     if (picked === undefined) throw new Error("no endpoint");
     return picked;

@@ -46,6 +46,7 @@ export function createInProcessConnector(
         attempt.failed(asConnectError(error));
       }
     },
+    isWell: async () => network.find(service) !== undefined,
     async stream(method, inputs, { signal, headers, trace, baggage, deadlineMs, endUser }) {
       const cancel = new CancelSource();
       const unlink = link(signal, cancel);

@@ -14,7 +14,7 @@ import { createFaultyConnector } from "./faulty-connector.ts";
 import { createInProcessConnector } from "./in-process-connector.ts";
 import { createClientObservers } from "./observe.ts";
 import { createRemoteConnector } from "./remote-connector.ts";
-import { createRoundRobin } from "./round-robin.ts";
+import { seatOf } from "./subset.ts";
 import { createTarget, type Target } from "./target.ts";
 import { createMeshTransport } from "./transport.ts";
 
@@ -31,6 +31,10 @@ export interface MeshOptions {
   readonly faultsAllowed?: boolean | undefined;
   /** How unary calls leave to services whose edge says nothing else. */
   readonly transport?: TransportChoice | undefined;
+  /** Where this process runs: instances of the same zone are preferred. */
+  readonly zone?: string | undefined;
+  /** What this process is called among its like, which call the same services; a name of its own by chance if left out. */
+  readonly instance?: string | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -58,6 +62,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const edges = new Map<string, EdgeSettings>();
   const observerOf = createClientObservers(telemetry);
   const watches = new DisposableStack();
+  const seat = seatOf(options.instance ?? `${options.service} ${random()}`);
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
   const budgets = new Map<string, RetryBudget>();
   watchBreakers(telemetry, breakers);
@@ -83,11 +88,19 @@ export function createMesh(options: MeshOptions): Mesh {
     const target = createTarget({
       name: service,
       edge: edge(service),
-      balancer: createRoundRobin(),
       connect: connectorsOf(service),
+      seat,
+      zone: options.zone,
+      clock,
+      random,
       onBreakerChange(status) {
         const level = status.state === "open" ? "warn" : "info";
         telemetry.logger[level](`breaker ${status.state}`, { ...status });
+      },
+      onEjection(endpoint, ejected) {
+        const fields = { target: service, endpoint };
+        if (ejected) telemetry.logger.warn("endpoint ejected: it fails more than the others", fields);
+        else telemetry.logger.info("endpoint taken back", fields);
       },
     });
     if (inProcess) target.update([{ address: "in-process" }]);

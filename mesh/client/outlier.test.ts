@@ -95,13 +95,20 @@ describe("an ejected endpoint", () => {
     expect(outlier.isEjected).toBe(true);
   });
 
-  test("is taken back by a probe that is answered, with a clean slate", () => {
+  test("is taken back by a probe that is answered, and one call later has a clean slate", () => {
     others(20, 0);
     nowMs = outlier.probeDueAtMs;
     outlier.probe(nowMs);
     expect(record(false)).toBe("readmitted");
     outlier.readmit(nowMs, all);
+    record(false);
     expect([1, 2, 3, 4].map(() => record(true))).not.toContain("failing");
+  });
+
+  test("is out again with the first call that fails after it was taken back", () => {
+    others(20, 0);
+    outlier.readmit(nowMs, all);
+    expect(record(true)).toBe("failing");
   });
 
   test("gets its next probe when the last one told nothing, or nothing comes of it", () => {

@@ -64,8 +64,8 @@ export type OutlierEvent = "failing" | "readmitted" | "ejected again" | undefine
 
 /**
  * Whether one endpoint fails so much more than the others that it is better left alone for a while: by failures in a row,
- * or by their rate. Then one call at a time, a probe, finds out whether it is well again. It only judges: how many may be
- * out at once is the balancer's to say.
+ * or by their rate. After a time it is asked whether it is well, and then a single call decides. It only judges: how many may
+ * be out at once is the balancer's to say.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
@@ -105,7 +105,8 @@ export class Outlier {
   readmit(nowMs: number, all: FailureWindow): void {
     this.#isEjected = false;
     this.#readmittedAtMs = nowMs;
-    this.#inARow = 0;
+    // It has to show by a call that it is well: the first one that fails is enough.
+    this.#inARow = consecutiveFailures - 1;
     all.forget(nowMs, this.window);
   }
 

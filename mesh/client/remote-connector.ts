@@ -79,6 +79,7 @@ export function createRemoteConnector(options: RemoteConnectorOptions): Connecto
       }
     },
     stream: plain.stream,
+    isWell: plain.isWell,
     close() {
       tunnels.close();
       plain.close();

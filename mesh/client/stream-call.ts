@@ -73,16 +73,11 @@ async function open<I extends DescMessage, O extends DescMessage>(
   if (target.opening !== undefined) await target.opening;
   if (request.signal?.aborted) throw cancellation(request.signal);
   if (request.deadlineMs <= clock.now()) throw deadlineExceeded();
-  const endpoint = target.pick(called);
-  const trial = endpoint.breaker(called).begin("streaming");
-  endpoint.began();
-  const end = once((error) => {
-    trial.ended(error, request.hurried);
-    endpoint.ended();
-  });
+  const stream = target.beginStream(called, clock.monotonic());
+  const end = once((error) => stream.ended(error, request.hurried));
   try {
-    const answer = await endpoint.connector.stream(method, inputs, request);
-    trial.opened();
+    const answer = await stream.endpoint.connector.stream(method, inputs, request);
+    stream.opened();
     return { ...answer, message: ending(answer.message, end) };
   } catch (error) {
     end(asConnectError(error));

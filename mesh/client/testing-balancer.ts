@@ -1,20 +1,20 @@
 import type { Random } from "../contract/clock.ts";
-import type { BalancedEndpoint } from "./balanced-endpoint.ts";
+import { type Balanceable, BalancedEndpoint } from "./balanced-endpoint.ts";
 import type { Balancer } from "./balancer.ts";
-import type { Verdict } from "./endpoint-load.ts";
+import type { LoadVerdict } from "./endpoint-load.ts";
 
 /** A replica that exists on paper only. */
-export interface PaperReplica {
+export interface PaperReplica extends Balanceable {
   readonly name: string;
   /** How long it takes for a call that comes at a moment, and how that ends. */
-  answer(nowMs: number): { readonly tookMs: number; readonly verdict: Verdict };
+  answer(nowMs: number): { readonly tookMs: number; readonly verdict: LoadVerdict };
 }
 
 export interface SimulatedCall {
   readonly replica: string;
   readonly startedAtMs: number;
   readonly tookMs: number;
-  readonly verdict: Verdict;
+  readonly verdict: LoadVerdict;
 }
 
 export interface SimulationOptions {
@@ -23,17 +23,15 @@ export interface SimulationOptions {
   readonly callsPerSecond: number;
   readonly fromMs?: number;
   readonly forMs: number;
-  readonly mayProbe?: boolean;
   /** Runs before a call that starts at a moment. */
   readonly beforeCall?: (nowMs: number) => void;
 }
 
 /** Lets calls come at random moments at a steady rate, whatever becomes of those before: time is simulated, nothing waits. */
 export function simulate(options: SimulationOptions): SimulatedCall[] {
-  const { balancer, random, callsPerSecond, fromMs = 0, forMs, mayProbe = true } = options;
+  const { balancer, random, callsPerSecond, fromMs = 0, forMs } = options;
   const calls: SimulatedCall[] = [];
-  let underWay: { readonly member: BalancedEndpoint<PaperReplica>; readonly endsAtMs: number; call: SimulatedCall }[] =
-    [];
+  let underWay: { readonly member: PaperReplica; readonly endsAtMs: number; call: SimulatedCall }[] = [];
   const endUntil = (nowMs: number): void => {
     const ending = underWay.filter(({ endsAtMs }) => endsAtMs <= nowMs).sort((a, b) => a.endsAtMs - b.endsAtMs);
     if (ending.length > 0) underWay = underWay.filter(({ endsAtMs }) => endsAtMs > nowMs);
@@ -42,10 +40,12 @@ export function simulate(options: SimulationOptions): SimulatedCall[] {
   for (let nowMs = fromMs; nowMs < fromMs + forMs; nowMs += (-Math.log(1 - random()) * 1000) / callsPerSecond) {
     endUntil(nowMs);
     options.beforeCall?.(nowMs);
-    const member = balancer.begin(nowMs, "", mayProbe);
+    const due = balancer.takeProbe(nowMs);
+    if (due) balancer.asked(due, nowMs, due.answer(nowMs).verdict === "well");
+    const member = begin(balancer, nowMs);
     if (member === undefined) throw new Error("nobody takes the call");
-    const { tookMs, verdict } = member.endpoint.answer(nowMs);
-    const call = { replica: member.endpoint.name, startedAtMs: nowMs, tookMs, verdict };
+    const { tookMs, verdict } = member.answer(nowMs);
+    const call = { replica: member.name, startedAtMs: nowMs, tookMs, verdict };
     calls.push(call);
     underWay.push({ member, endsAtMs: nowMs + tookMs, call });
   }
@@ -53,9 +53,24 @@ export function simulate(options: SimulationOptions): SimulatedCall[] {
   return calls;
 }
 
+/** Picks a replica and begins a call there. */
+export function begin(
+  balancer: Balancer<PaperReplica, string>,
+  nowMs: number,
+  avoid?: PaperReplica,
+): PaperReplica | undefined {
+  const replica = balancer.pick(nowMs, "", avoid);
+  replica?.balanced.load.begin(nowMs);
+  return replica;
+}
+
 /** A replica that is well, and takes about so long. */
 export function wellReplica(name: string, tookMs: number, random: Random): PaperReplica {
-  return { name, answer: () => ({ tookMs: -Math.log(1 - random()) * tookMs, verdict: "well" }) };
+  return {
+    name,
+    balanced: new BalancedEndpoint(),
+    answer: () => ({ tookMs: -Math.log(1 - random()) * tookMs, verdict: "well" }),
+  };
 }
 
 /** Which part of the calls each replica got. */

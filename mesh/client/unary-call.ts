@@ -175,7 +175,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     const { target } = this.#pipeline;
     this.#requireSomebodyWaiting();
     if (this.deadlineMs <= nowMs) throw deadlineExceeded();
-    const endpoint = target.pick(this.called, this.#attempt?.endpoint);
+    const endpoint = target.pick(this.called, startedAtMs, this.#attempt?.endpoint);
     this.#attempts += 1;
     this.#attempt = new Attempt(this, endpoint, this.#attempts, nowMs, startedAtMs);
     if (this.#attempts === 1) this.#hedge?.wait();
@@ -198,7 +198,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   #elsewhere(): Endpoint | undefined {
     const asked = this.#attempt?.endpoint;
     try {
-      const endpoint = this.#pipeline.target.pick(this.called, asked);
+      const { target, clock } = this.#pipeline;
+      const endpoint = target.pick(this.called, clock.monotonic(), asked);
       return endpoint === asked ? undefined : endpoint;
     } catch {
       return undefined;

@@ -48,7 +48,7 @@ export interface Trial {
 }
 
 /** What a call's outcome says of its endpoint: whoever answers is well, even with an error of another's making. */
-type Verdict = "well" | "ill" | "unknown";
+export type Verdict = "well" | "ill" | "unknown";
 
 /**
  * Creates a breaker (cockatiel's). What counts as a failure of the endpoint is DESIGN.md's error table.
@@ -129,7 +129,8 @@ export function createBreaker(onChange: (state: BreakerState) => void = () => un
   };
 }
 
-function verdictOf(error: unknown, hurried = false): Verdict {
+/** @param hurried the call had less time than the endpoint may take: that it ran out says nothing */
+export function verdictOf(error: unknown, hurried = false): Verdict {
   if (!(error instanceof ConnectError) || error.code === Code.Canceled) return "unknown";
   if (hurried && error.code === Code.DeadlineExceeded) return "unknown";
   return meaningOf(error.code).endpointFailure ? "ill" : "well";

@@ -1,3 +1,4 @@
+import { type Balanceable, BalancedEndpoint } from "../../../mesh/client/balanced-endpoint.ts";
 import { createBalancer } from "../../../mesh/client/balancer.ts";
 import { percentile } from "../load.ts";
 
@@ -14,28 +15,31 @@ const batches = 15;
 const underWay = 64;
 
 /**
- * Measures begin() and ended() of the balancer: two zones, two weights, 64 calls under way, a moment of 10 us between calls.
+ * Measures a call's part of the balancer, pick to ended(): two zones, two weights, 64 calls under way, a moment of 10 us between calls.
  *
  * @param picks in each batch; the median batch counts
  */
 export function measurePick(endpoints: number, picks: number): PickFigure {
-  const balancer = createBalancer<number, string>({ admits: () => true, random: Math.random, zone: "here" });
-  const candidates = Array.from({ length: endpoints }, (_, endpoint) => ({
-    ...{ endpoint, weight: 1 + (endpoint % 2) },
-    zone: endpoint % 3 === 2 ? "there" : "here",
+  const balancer = createBalancer<Balanceable, string>({ admits: () => true, random: Math.random, zone: "here" });
+  const candidates = Array.from({ length: endpoints }, (_, index) => ({
+    endpoint: { balanced: new BalancedEndpoint() },
+    weight: 1 + (index % 2),
+    zone: index % 3 === 2 ? "there" : "here",
   }));
   balancer.update(0, candidates);
   let nowMs = 10_000;
-  const open = Array.from({ length: underWay }, () => ({
-    member: balancer.begin(nowMs, "", true),
-    startedAtMs: nowMs,
-  }));
+  const begin = (): Balanceable | undefined => {
+    const member = balancer.pick(nowMs, "");
+    member?.balanced.load.begin(nowMs);
+    return member;
+  };
+  const open = Array.from({ length: underWay }, () => ({ member: begin(), startedAtMs: nowMs }));
   const one = (index: number): void => {
     const slot = open[index % underWay];
     if (!slot?.member) throw new Error("nobody takes the call");
     nowMs += 0.01;
     balancer.ended(slot.member, nowMs, slot.startedAtMs, "well");
-    slot.member = balancer.begin(nowMs, "", true);
+    slot.member = begin();
     slot.startedAtMs = nowMs;
   };
   const batch = (): number => {
