@@ -10,7 +10,7 @@ import type { BenchRun } from "./run.ts";
 const loadAverageMax = 1;
 const parts = ["calls", "memory", "reads", "orders"] as const;
 
-const { QUICK, PROFILE, ONLY, BEFORE, PEERS } = process.env;
+const { QUICK, PROFILE, ONLY, BEFORE, PEERS, WORKLOAD, IN_FLIGHT } = process.env;
 const [loadAverage = 0] = loadavg();
 const run: BenchRun = {
   quick: QUICK !== undefined && QUICK !== "" && QUICK !== "0",
@@ -26,7 +26,10 @@ const run: BenchRun = {
 if (ONLY && !parts.some((part) => part === ONLY)) throw new Error(`ONLY=${ONLY} is none of ${parts.join(", ")}`);
 // Quickly is calls only, unless another part is asked for.
 const asked = (part: string): boolean => (ONLY ? ONLY === part : part === "calls" || !run.quick);
-if (asked("calls")) await (PROFILE ? profileCalls(PROFILE, PEERS ? PEERS.split(",") : undefined) : benchCalls(run));
+if (asked("calls")) {
+  const what = { names: PEERS?.split(","), workload: WORKLOAD, inFlight: IN_FLIGHT ? Number(IN_FLIGHT) : undefined };
+  await (PROFILE ? profileCalls({ directory: PROFILE, ...what }) : benchCalls(run));
+}
 if (asked("memory")) await benchMemory(run);
 if (asked("reads")) await benchReads(run);
 if (asked("orders")) await benchOrders({ ...run, before: BEFORE });

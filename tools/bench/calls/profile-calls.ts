@@ -9,26 +9,36 @@ import { formatProfile, profileAlone, profilePair, type SideProfile } from "./pr
 import { startPeers } from "./run.ts";
 
 const warmUpMs = 3_000;
-const workload: Workload = { workload: "echo", inFlight: 64, durationMs: 4_000 };
-const defaultNames = ["weft", "weft-grpc", "in-process", "grpc-js"];
+const durationMs = 4_000;
+
+export interface ProfileOptions {
+  readonly directory: string;
+  /** Peers, or "in-process". */
+  readonly names?: readonly string[] | undefined;
+  readonly workload?: string | undefined;
+  readonly inFlight?: number | undefined;
+}
 
 /**
  * Prints where the CPU time of one call goes, on both sides, and keeps the profiles. Robust on a busy machine: it counts no time of
  * day.
  */
-export async function profileCalls(directory: string, names: readonly string[] = defaultNames): Promise<void> {
+export async function profileCalls(options: ProfileOptions): Promise<void> {
+  const { directory, names = ["weft", "weft-grpc", "in-process", "grpc-js"] } = options;
+  const workload: Workload = { workload: options.workload ?? "echo", inFlight: options.inFlight ?? 64, durationMs };
   await installPeers(console.log);
   for (const name of names) {
     const files = join(directory, name);
     await mkdir(files, { recursive: true });
-    const sides = name === "in-process" ? await profileInProcess(files) : await profilePeer(name, files);
+    const sides =
+      name === "in-process" ? await profileInProcess(workload, files) : await profilePeer(name, workload, files);
     const sum = sides.reduce((all, { cpuUsPerCall }) => all + cpuUsPerCall, 0);
     console.log(`\n${name}, ${workload.workload}, ${workload.inFlight} in flight: ${sum.toFixed(1)} us of CPU a call`);
     console.log(`\n${formatProfile(sides)}\n\nthe profiles are in ${files}`);
   }
 }
 
-async function profilePeer(name: string, files: string): Promise<SideProfile[]> {
+async function profilePeer(name: string, workload: Workload, files: string): Promise<SideProfile[]> {
   if (!(name in peers)) throw new Error(`PEERS=${name} is none of in-process, ${Object.keys(peers).join(", ")}`);
   await using resources = new AsyncDisposableStack();
   const { pairs } = await startPeers(resources, [name as PeerName]);
@@ -38,7 +48,7 @@ async function profilePeer(name: string, files: string): Promise<SideProfile[]> 
   return await profilePair(pair, workload, files);
 }
 
-async function profileInProcess(files: string): Promise<SideProfile[]> {
+async function profileInProcess(workload: Workload, files: string): Promise<SideProfile[]> {
   await using resources = new AsyncDisposableStack();
   const { env } = await prepare(resources, ["bench", "caller"]);
   const peer = resources.use(startPeer("weft-in-process", { env }));

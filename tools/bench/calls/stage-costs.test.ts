@@ -11,6 +11,7 @@ test.each([
   ["promises", "runMicrotasks", ""],
   ["garbage collection", "(garbage collector)", ""],
   ["the bench itself", "loop", "file:///w/tools/bench/load.ts"],
+  ["grpc-js", "write", "file:///w/tools/bench/peers/node_modules/@grpc/grpc-js/build/src/stream-decoder.js"],
   ["other", "f", "file:///elsewhere.js"],
 ])("%s: %s", (stage, functionName, url) => {
   expect(stageOf({ functionName, url, lineNumber: 1 })).toBe(stage);

@@ -2,10 +2,13 @@ import type { CallFrame } from "../cpu-profile.ts";
 
 /** The first whose pattern fits a function's place is its stage: what a call's microseconds are spent on. */
 const stages: readonly (readonly [stage: string, place: RegExp])[] = [
-  ["the bench itself", /\/tools\/bench\//],
+  ["the bench itself", /\/tools\/bench\/(?!peers\/node_modules\/)/],
   ["Connect's client", /\/@connectrpc\//],
   ["validate", /\/@bufbuild\/(protovalidate|cel)|\/mesh\/server\/request-validation/],
-  ["encode and decode messages", /\/@bufbuild\/protobuf\/|\/mesh\/gen\/|copy-message|message-codec|malformed/],
+  [
+    "encode and decode messages",
+    /\/(@bufbuild\/protobuf|protobufjs|proto-loader)\/|\/mesh\/gen\/|copy-message|message-codec|malformed/,
+  ],
   ["tunnel: frames", /\/mesh\/tunnel\/|\/mesh\/client\/tunnel|\/mesh\/server\/tunnel/],
   ["observe: trace and metrics", /\/mesh\/telemetry\/|\/@opentelemetry\/|\/observe|trace-ids/],
   ["context: deadline, cancellation, ambient call", /\/mesh\/context\/|async_hooks|async_context/],

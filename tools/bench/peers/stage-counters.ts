@@ -27,6 +27,13 @@ export const stageCounters: readonly StageCounter[] = [
   on("client", "retry budget", "mesh/resilience/retry-budget.ts", "    earn() {"),
   on("client", "balancer", "mesh/client/target.ts", "    pick(method, last) {"),
   on("client", "breaker", "mesh/resilience/breaker.ts", "    ended(error, hurried) {"),
+  partly(
+    "client",
+    "way: tunnel",
+    "mesh/client/attempt.ts",
+    "  answered({ message, header, trailer, large, receivedAtMs }: TunnelAnswer): void {",
+  ),
+  partly("client", "way: plain gRPC", "mesh/client/grpc-connector.ts", "    unary(attempt) {"),
   on("server", "mutual TLS", pipeline, entered, "call.needsPeer && call.peer !== undefined"),
   on("server", "deadline", pipeline, entered, "call.deadlineMs < Number.POSITIVE_INFINITY"),
   on("server", "authorization", "tools/bench/peers/weft-serve.ts", "callerOnly: Authorize = ({ peer, method }) => {"),
