@@ -11,7 +11,7 @@ import { rpcError } from "../contract/errors.ts";
 import { encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { IncomingCall, type Input, UnaryCall } from "./incoming-call.ts";
-import { decodeRequest, encodeAnswer } from "./message-codec.ts";
+import { decodeRequest, encodeAnswer, ownBytes } from "./message-codec.ts";
 import type { PeerOf } from "./peer.ts";
 import type { ServedRoute } from "./served-route.ts";
 
@@ -50,7 +50,7 @@ export class GrpcUnaryCall extends UnaryCall {
   }
   answer(output: Message): void {
     // Encoded first: an answer that gRPC cannot carry is an error like any other.
-    const bytes = asBuffer(encodeAnswer(this.served, output));
+    const bytes = ownBytes(encodeAnswer(this.served, output));
     const { handlerContext } = this;
     const [header, trailer] = [metadataOf(handlerContext?.sentHeader), metadataOf(handlerContext?.sentTrailer)];
     this.#unlink();
@@ -115,11 +115,6 @@ function headerOf(metadata: Metadata, name: string): string | null {
 /** Headers that a handler has set, as grpc-js takes them; undefined for none. */
 export function metadataOf(headers: Headers | undefined): Metadata | undefined {
   return headers && toMetadata(headers);
-}
-
-/** The same bytes as grpc-js takes them. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** An error as grpc-js sends it. */

@@ -14,12 +14,12 @@ import {
 import type { CancelSource } from "../context/cancel-source.ts";
 import { rpcError } from "../contract/errors.ts";
 import { tunnelPath } from "../tunnel/grpc-stream.ts";
-import { asBuffer, GrpcStreamCall, GrpcUnaryCall, metadataOf, toServiceError } from "./grpc-calls.ts";
+import { GrpcStreamCall, GrpcUnaryCall, metadataOf, toServiceError } from "./grpc-calls.ts";
 import { CallHandlerContext } from "./handler-context.ts";
 import { http2StreamOf } from "./http2-stream.ts";
 import type { Input } from "./incoming-call.ts";
 import { invokeStream } from "./invoke.ts";
-import { decodeRequest, encodeAnswer, messageBytesMax } from "./message-codec.ts";
+import { decodeRequest, encodeAnswer, messageBytesMax, ownBytes } from "./message-codec.ts";
 import type { PeerOf } from "./peer.ts";
 import type { ServerPipeline } from "./pipeline.ts";
 import { type Route, servicesOf } from "./routes.ts";
@@ -109,7 +109,7 @@ function answerStream(
   const outputs = pipeline.stream(incoming, readInputs(served, call), (inputs) =>
     invokeStream(served.spec, inputs, own, (output) => {
       header ??= metadataOf(own.sentHeader);
-      return encodeAnswer(served, output);
+      return ownBytes(encodeAnswer(served, output));
     }),
   );
   const write = async (): Promise<void> => {
@@ -124,7 +124,7 @@ function answerStream(
 
 async function writeOutputs(
   call: ServerDuplexStream<Buffer, Buffer>,
-  outputs: AsyncIterable<Uint8Array>,
+  outputs: AsyncIterable<Buffer>,
   header: () => Metadata | undefined,
   cancellation: CancelSource,
 ): Promise<void> {
@@ -138,7 +138,7 @@ async function writeOutputs(
   };
   for await (const output of outputs) {
     sendHeader();
-    if (call.write(asBuffer(output))) continue;
+    if (call.write(output)) continue;
     await new Promise<void>((resolve) => {
       resume = resolve;
       call.once("drain", resolve);

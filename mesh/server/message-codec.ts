@@ -1,8 +1,10 @@
-import { create, type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { scratchBytes } from "../contract/encode-scratch.ts";
 import { rpcError } from "../contract/errors.ts";
 import { malformed } from "./malformed.ts";
 import type { Route } from "./routes.ts";
+import type { ServedRoute } from "./served-route.ts";
 
 /** Largest message of a call or an answer. */
 export const messageBytesMax = 4 * 1024 * 1024;
@@ -16,9 +18,13 @@ export function decodeRequest({ method }: Route, bytes: Uint8Array): MessageShap
   }
 }
 
-/** What a handler answered, encoded. @throws Error if it is no valid message, ConnectError if it is too large */
-export function encodeAnswer({ method }: Route, output: Message): Uint8Array {
-  const bytes = toBinary(method.output, create(method.output, output));
+/**
+ * What a handler answered, encoded. Small messages are in a scratch: they are good until the next answer is encoded.
+ *
+ * @throws Error if it is no valid message, ConnectError if it is too large
+ */
+export function encodeAnswer({ method, encode }: ServedRoute, output: Message): Uint8Array {
+  const bytes = encode(create(method.output, output));
   if (bytes.length > messageBytesMax) {
     throw rpcError(
       Code.ResourceExhausted,
@@ -26,4 +32,11 @@ export function encodeAnswer({ method }: Route, output: Message): Uint8Array {
     );
   }
   return bytes;
+}
+
+/** An encoded answer as bytes of its own, for grpc-js, which sends them later. */
+export function ownBytes(bytes: Uint8Array): Buffer {
+  // What is larger than a scratch is in none.
+  if (bytes.length > scratchBytes) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.from(bytes);
 }

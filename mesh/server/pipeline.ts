@@ -5,6 +5,7 @@ import { type CallContext, deadlineExceeded, type EndUser, runAs, runInContext }
 import { cancellable, cancelled } from "../context/cancellable.ts";
 import { type Deadlines, processDeadlines } from "../context/deadlines.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import { EncodeScratch } from "../contract/encode-scratch.ts";
 import { meaningOf, rpcError } from "../contract/errors.ts";
 import { forbidRetry } from "../contract/pushback.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -55,6 +56,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
   const callHasEnded = rpcError(Code.Canceled, "the call is over");
   const inHand = createCallsInHand(clock);
   const prepared = new Map<Route, ServedRoute>();
+  const scratch = new EncodeScratch();
   telemetry.meter
     .createObservableUpDownCounter("weft.server.active_calls", { description: "Calls in hand, probes apart" })
     .addCallback((result) => result.observe(inHand.count));
@@ -177,7 +179,7 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
   return {
     clock,
     prepare(route) {
-      const served = prepared.get(route) ?? prepareRoute(route, telemetry);
+      const served = prepared.get(route) ?? prepareRoute(route, telemetry, scratch);
       prepared.set(route, served);
       return served;
     },

@@ -1,5 +1,7 @@
 import { type DescMessage, hasOption } from "@bufbuild/protobuf";
 import { type CopyMessage, createMessageCopier } from "../contract/copy-message.ts";
+import { createMessageEncoder, type EncodeMessage } from "../contract/encode-message.ts";
+import type { EncodeScratch } from "../contract/encode-scratch.ts";
 import { field as fieldRules, message as messageRules, oneof as oneofRules } from "../gen/buf/validate/validate_pb.ts";
 import type { CallDurations } from "../telemetry/call-durations.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -12,13 +14,15 @@ export interface ServedRoute extends Route {
   readonly probe: boolean;
   /** Whether anything in a request has a rule. */
   readonly ruled: boolean;
+  /** Encodes an answer. */
+  readonly encode: EncodeMessage;
   /** For calls of the same process: the handler's own copy of a request, and the caller's of an answer. */
   readonly copyRequest: CopyMessage;
   readonly copyAnswer: CopyMessage;
 }
 
 /** Prepares a route for its calls. */
-export function prepareRoute(route: Route, telemetry: Telemetry): ServedRoute {
+export function prepareRoute(route: Route, telemetry: Telemetry, scratch: EncodeScratch): ServedRoute {
   const { method, policy, spec } = route;
   const attributes = { "rpc.system.name": "grpc", "rpc.method": policy.path };
   return {
@@ -27,6 +31,7 @@ export function prepareRoute(route: Route, telemetry: Telemetry): ServedRoute {
     spec,
     durations: telemetry.callDurations("rpc.server.call.duration", "Calls handled", attributes),
     probe: policy.path.startsWith("grpc.health.v1."),
+    encode: createMessageEncoder(method.output, scratch),
     copyRequest: createMessageCopier(method.input),
     copyAnswer: createMessageCopier(method.output),
     ruled: hasRules(method.input, new Set()),
