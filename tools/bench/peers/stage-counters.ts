@@ -25,7 +25,12 @@ const [entered, traced] = [
 export const stageCounters: readonly StageCounter[] = [
   on("client", "deadline", "mesh/client/attempt.ts", "  send(): void {", "this.deadlineMs < Number.POSITIVE_INFINITY"),
   on("client", "retry budget", "mesh/resilience/retry-budget.ts", "    earn() {"),
-  on("client", "balancer", "mesh/client/target.ts", "    pick(method, last) {"),
+  on(
+    "client",
+    "balancer",
+    "mesh/client/target.ts",
+    "const pick = (method: CalledMethod, nowMs: number, last?: Endpoint): Endpoint => {",
+  ),
   on("client", "breaker", "mesh/resilience/breaker.ts", "    ended(error, hurried) {"),
   partly(
     "client",
