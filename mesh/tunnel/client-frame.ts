@@ -50,7 +50,7 @@ export interface ClientFrameVisitor {
   cancel(id: number): void;
 }
 
-const none = Buffer.alloc(0);
+const none = new Uint8Array();
 /** Most that a call may have beside its message: the metadata, their framing, and fields to come. */
 const callOverheadBytesMax = 4 * metadataBytesMax;
 /** trace-id, parent-id, flags. */

@@ -9,15 +9,16 @@ const fixed32Type = 5;
 /** Reads protobuf from a frame. Each method moves on, and throws FrameError where the frame is broken; none reads beyond its end. */
 export class FrameReader {
   #frame: Buffer = Buffer.alloc(0);
+  /** Where the frame lies. */
+  #memory: ArrayBufferLike = this.#frame.buffer;
+  #offset = 0;
   #position = 0;
 
   open(frame: Buffer): void {
     this.#frame = frame;
+    this.#memory = frame.buffer;
+    this.#offset = frame.byteOffset;
     this.#position = 0;
-  }
-
-  get frame(): Buffer {
-    return this.#frame;
   }
 
   get position(): number {
@@ -69,8 +70,9 @@ export class FrameReader {
   }
 
   /** The bytes up to there. They share the frame's memory. */
-  bytesTo(end: number): Buffer {
-    const bytes = this.#frame.subarray(this.#position, end);
+  bytesTo(end: number): Uint8Array {
+    // Half as dear as Buffer's subarray(), and each call has one.
+    const bytes = new Uint8Array(this.#memory, this.#offset + this.#position, end - this.#position);
     this.#position = end;
     return bytes;
   }

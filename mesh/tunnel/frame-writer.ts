@@ -1,4 +1,8 @@
 const slabBytes = 64 * 1024;
+/** For frames of large messages, of which the small one would hold only one or two. */
+const largeSlabBytes = 256 * 1024;
+/** A message above this is large. */
+const largeBytes = 4 * 1024;
 
 /** Below this a loop is faster than a call of the runtime's copy. */
 const loopBytesMax = 48;
@@ -31,7 +35,8 @@ export class FrameWriter {
 
   #renew(bytes: number): void {
     const { length } = this;
-    const slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, 2 * (length + bytes)));
+    const size = bytes > largeBytes ? largeSlabBytes : slabBytes;
+    const slab = Buffer.allocUnsafeSlow(Math.max(size, 2 * (length + bytes)));
     this.#slab.copy(slab, 0, this.#start, this.#position);
     this.#slab = slab;
     this.#start = 0;

@@ -34,7 +34,7 @@ export interface ServerFrameVisitor {
   draining(): void;
 }
 
-const none = Buffer.alloc(0);
+const none = new Uint8Array();
 
 // Tags: the field's number * 8 + 0 for a number, 2 for what has a length.
 const [helloTag, answerTag, drainingTag] = [0x0a, 0x12, 0x18];
