@@ -1,5 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import { createMessageEncoder, type EncodeMessage } from "../contract/encode-message.ts";
+import { EncodeScratch } from "../contract/encode-scratch.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
 import type { CallDurations } from "../telemetry/call-durations.ts";
 import { createHedging, type Hedging } from "./hedging.ts";
@@ -10,6 +12,8 @@ export interface CalledMethod {
   readonly policy: MethodPolicy;
   /** Its place in lists by method, from 0. */
   readonly index: number;
+  /** Encodes a request; the bytes are good until the next one is encoded. */
+  readonly encode: EncodeMessage;
   /** Longest that one attempt may take, the call's own deadline apart. */
   readonly attemptTimeoutMs: number;
   /** Undefined if the contract does not allow it. */
@@ -29,13 +33,15 @@ export function createCalledMethods(
   clock: Clock = systemClock,
 ): CalledMethods {
   const known = new Map<DescMethod, CalledMethod>();
+  const scratch = new EncodeScratch();
   const read = (service: DescService): void => {
     for (const [desc, policy] of readPolicies(service)) {
       const attemptTimeoutMs = Math.min(policy.timeoutMs, policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
       const hedging = policy.hedging ? createHedging(clock) : undefined;
       const durations = durationsOf(policy.path);
       const largeAnswerAtMs = Number.NEGATIVE_INFINITY;
-      known.set(desc, { desc, policy, index: known.size, attemptTimeoutMs, hedging, durations, largeAnswerAtMs });
+      const [index, encode] = [known.size, createMessageEncoder(desc.input, scratch)];
+      known.set(desc, { desc, policy, index, encode, attemptTimeoutMs, hedging, durations, largeAnswerAtMs });
     }
   };
   return (method) => {

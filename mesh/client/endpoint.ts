@@ -1,8 +1,15 @@
-import { type DescMessage, type DescMethodStreaming, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  type DescMethodStreaming,
+  type Message,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { EndUser } from "../context/call-context.ts";
 import type { TraceIds } from "../context/trace-ids.ts";
 import type { Instance } from "../contract/discovery.ts";
+import { ownBytes } from "../contract/encode-scratch.ts";
 import { rpcError } from "../contract/errors.ts";
 import type { Breaker } from "../resilience/breaker.ts";
 import type { Attempt } from "./attempt.ts";
@@ -125,6 +132,15 @@ export function encodeMessage<Desc extends DescMessage>(schema: Desc, message: M
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {
     throw notValid(schema, cause);
+  }
+}
+
+/** The same for a unary call. @throws ConnectError INVALID_ARGUMENT if it is no valid message */
+export function encodeRequest({ desc, encode }: CalledMethod, message: Message): Buffer {
+  try {
+    return ownBytes(encode(message));
+  } catch (cause) {
+    throw notValid(desc.input, cause);
   }
 }
 

@@ -26,7 +26,7 @@ import type { RetryBudget } from "../resilience/retry-budget.ts";
 import { type AnswerMetadata, Attempt, type AttemptedCall, asConnectError } from "./attempt.ts";
 import type { CalledMethod } from "./called-method.ts";
 import { isDecided, isNotRun, mayTryAgain, toldToCaller } from "./decide.ts";
-import { type Endpoint, encodeMessage, type HeadersInput } from "./endpoint.ts";
+import { type Endpoint, encodeRequest, type HeadersInput } from "./endpoint.ts";
 import { Hedge, type HedgedCall } from "./hedging.ts";
 import type { ClientObserver, ObservedCall } from "./observe.ts";
 import {
@@ -146,7 +146,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     return this.#input;
   }
   encoded(): Buffer {
-    if (this.#bytes === undefined) this.#bytes = encodeMessage(this.method.input, this.input as MessageShape<I>);
+    if (this.#bytes === undefined) this.#bytes = encodeRequest(this.called, this.input);
     return this.#bytes;
   }
 

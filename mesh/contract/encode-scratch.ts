@@ -11,6 +11,13 @@ export class EncodeScratch {
   at = 0;
 }
 
+/** An encoded message as bytes of its own, for whoever keeps it: grpc-js, which sends it later. */
+export function ownBytes(bytes: Uint8Array): Buffer {
+  // What is larger than a scratch is in none.
+  if (bytes.length > scratchBytes) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.from(bytes);
+}
+
 /** Writes a value. @throws what is exported as `seldom` if it is none that is written here */
 export type PutValue = (out: EncodeScratch, value: unknown) => void;
 

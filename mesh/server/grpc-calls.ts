@@ -7,11 +7,12 @@ import { deadlineExceeded } from "../context/call-context.ts";
 import { endUserHeader, parseEndUser } from "../context/end-user-header.ts";
 import { parseTraceparent } from "../context/trace-ids.ts";
 import type { Clock } from "../contract/clock.ts";
+import { ownBytes } from "../contract/encode-scratch.ts";
 import { rpcError } from "../contract/errors.ts";
 import { encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { toHeaders, toMetadata } from "../contract/metadata.ts";
 import { IncomingCall, type Input, UnaryCall } from "./incoming-call.ts";
-import { decodeRequest, encodeAnswer, ownBytes } from "./message-codec.ts";
+import { decodeRequest, encodeAnswer } from "./message-codec.ts";
 import type { PeerOf } from "./peer.ts";
 import type { ServedRoute } from "./served-route.ts";
 

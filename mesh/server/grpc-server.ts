@@ -12,6 +12,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import type { CancelSource } from "../context/cancel-source.ts";
+import { ownBytes } from "../contract/encode-scratch.ts";
 import { rpcError } from "../contract/errors.ts";
 import { tunnelPath } from "../tunnel/grpc-stream.ts";
 import { GrpcStreamCall, GrpcUnaryCall, metadataOf, toServiceError } from "./grpc-calls.ts";
@@ -19,7 +20,7 @@ import { CallHandlerContext } from "./handler-context.ts";
 import { http2StreamOf } from "./http2-stream.ts";
 import type { Input } from "./incoming-call.ts";
 import { invokeStream } from "./invoke.ts";
-import { decodeRequest, encodeAnswer, messageBytesMax, ownBytes } from "./message-codec.ts";
+import { decodeRequest, encodeAnswer, messageBytesMax } from "./message-codec.ts";
 import type { PeerOf } from "./peer.ts";
 import type { ServerPipeline } from "./pipeline.ts";
 import { type Route, servicesOf } from "./routes.ts";

@@ -1,6 +1,5 @@
 import { create, type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { scratchBytes } from "../contract/encode-scratch.ts";
 import { rpcError } from "../contract/errors.ts";
 import { malformed } from "./malformed.ts";
 import type { Route } from "./routes.ts";
@@ -32,11 +31,4 @@ export function encodeAnswer({ method, encode }: ServedRoute, output: Message): 
     );
   }
   return bytes;
-}
-
-/** An encoded answer as bytes of its own, for grpc-js, which sends them later. */
-export function ownBytes(bytes: Uint8Array): Buffer {
-  // What is larger than a scratch is in none.
-  if (bytes.length > scratchBytes) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Buffer.from(bytes);
 }
