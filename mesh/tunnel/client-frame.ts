@@ -150,7 +150,7 @@ export class ClientFrameReader {
     reader.open(frame);
     this.#call.receivedAtMs = receivedAtMs;
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === callTag) visitor.call(this.#readCall(reader.end(end)));
       else if (tag === cancelTag) visitor.cancel(reader.varint());
       else if (tag === cancelsTag) this.#readCancels(reader.end(end), visitor);
@@ -174,7 +174,7 @@ export class ClientFrameReader {
     call.criticality = 0;
     const start = reader.position;
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === idTag) call.id = reader.varint();
       else if (tag === callMethodTag) call.method = reader.varint();
       else if (tag === timeoutTag) call.timeoutMs = reader.varint();
@@ -220,7 +220,7 @@ export class ClientFrameReader {
     let number = 0;
     let path = "";
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === methodNumberTag) number = reader.varint();
       else if (tag === methodPathTag) path = reader.asciiTo(reader.end(end), "a method's path");
       else reader.skip(tag, end, 2);
@@ -233,7 +233,7 @@ export class ClientFrameReader {
     const reader = this.#reader;
     const hello = { versionMin: 0, versionMax: 0, features: 0, answerBytesMax: 0 };
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === versionMinTag) hello.versionMin = reader.varint();
       else if (tag === versionMaxTag) hello.versionMax = reader.varint();
       else if (tag === featuresTag) hello.features = reader.varint();

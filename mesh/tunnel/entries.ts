@@ -51,7 +51,7 @@ export function readEntry(reader: FrameReader, within: number, list: string[] | 
   let name = "";
   let value = "";
   while (reader.position < end) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     if (tag === nameTag) name = reader.asciiTo(reader.end(end), "metadata");
     else if (tag === valueTag) value = reader.asciiTo(reader.end(end), "metadata");
     else reader.skip(tag, end, 2);

@@ -25,7 +25,26 @@ export class FrameReader {
     return this.#position;
   }
 
-  /** A varint's lower 32 bits, as an unsigned number. Tags are such, too. */
+  /** A field's number * 8 + its type. */
+  tag(): number {
+    const first = this.#frame[this.#position];
+    if (first === undefined) throw truncated();
+    this.#position++;
+    return first < 128 ? first : this.#longTag(first);
+  }
+
+  /** Unlike other numbers, a tag has no upper bits to be read over: cut to 32, it could pass for another one. */
+  #longTag(first: number): number {
+    const start = this.#position;
+    const tag = this.#longVarint(first);
+    const length = this.#position - start;
+    if (length > 4 || (length === 4 && (this.#frame[this.#position - 1] as number) > 15)) {
+      throw new FrameError("a field has a number above 2^29");
+    }
+    return tag;
+  }
+
+  /** A varint's lower 32 bits, as an unsigned number. */
   varint(): number {
     const first = this.#frame[this.#position];
     if (first === undefined) throw truncated();

@@ -141,6 +141,8 @@ describe("a frame", () => {
     ],
     ["that ends in a number", [0x20, 0x80], "ends in the middle of a number"],
     ["with a number of eleven bytes", [0x20, ...Array<number>(10).fill(0x80), 1], "more than 10 bytes"],
+    ["with a tag that cut to 32 bits would be a call's", [0x9a, 0x80, 0x80, 0x80, 0x10, 0], "number above 2^29"],
+    ["with a tag of six bytes", [0x9a, 0x80, 0x80, 0x80, 0x80, 0, 0], "number above 2^29"],
     ["with a field 0", [0x00, 1], "number 0"],
     ["with a known field of another type", [0x1d, 1, 2, 3, 4], "field 3 has the wrong type"],
     ["with a group", [0x7b, 0x7c], "unknown type"],

@@ -135,7 +135,7 @@ export class ServerFrameReader {
     reader.open(frame);
     this.#answer.receivedAtMs = receivedAtMs;
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === answerTag) visitor.answer(this.#readAnswer(reader.end(end)));
       else if (tag === helloTag) visitor.hello(this.#readHello(reader.end(end)));
       else if (tag !== drainingTag) reader.skip(tag, end, 3);
@@ -155,7 +155,7 @@ export class ServerFrameReader {
     answer.more = false;
     answer.large = false;
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === idTag) answer.id = reader.varint();
       else if (tag === messageTag) answer.message = reader.bytesTo(reader.end(end));
       else if (tag === statusTag) answer.status = readStatus(reader, end, answer.status);
@@ -172,7 +172,7 @@ export class ServerFrameReader {
     const reader = this.#reader;
     const hello = { version: 0, features: 0, callsMax: 0, requestBytesMax: 0, messageBytesMax: 0, methodsMax: 0 };
     while (reader.position < end) {
-      const tag = reader.varint();
+      const tag = reader.tag();
       if (tag === versionTag) hello.version = reader.varint();
       else if (tag === featuresTag) hello.features = reader.varint();
       else if (tag === callsMaxTag) hello.callsMax = reader.varint();
