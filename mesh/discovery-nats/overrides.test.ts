@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { startNats, type TestEngine } from "../../tools/dev/testing/engines.ts";
@@ -176,4 +177,29 @@ test("a process that was not started to have faults has none", async () => {
     .poll(() => mesh.overrides(), withinASecond)
     .toMatchObject([{ ignoredBecause: "this process was not started with WEFT_FAULTS_ALLOWED=true" }]);
   expect(mesh.edge("echo").faults).toBeUndefined();
+});
+
+test("a split sends its part of the calls to a version, within a second, and none of it once it ends", async () => {
+  const { echo, mesh, register } = await startCaller();
+  for (const version of ["v1", "v2"]) {
+    const { address } = await world.serve("echo", echoRoutes({ echo: () => ({ text: version }) }));
+    register(address, version);
+  }
+  const partOfV2 = async () => {
+    const answers = await Promise.all(Array.from({ length: 400 }, () => echo.echo({})));
+    return answers.filter(({ text }) => text === "v2").length / answers.length;
+  };
+  await expect.poll(partOfV2).toBeGreaterThan(0.2);
+  const split = (v2: number) => ({ case: "split", value: { percentages: { v2 } } }) as const;
+  await put({ effect: split(10) });
+  await expect.poll(() => mesh.edge("echo").split.size, withinASecond).toBe(1);
+  const part = await partOfV2();
+  expect(part).toBeGreaterThan(0.03);
+  expect(part).toBeLessThan(0.2);
+  await put({ effect: split(0) });
+  await expect.poll(partOfV2, withinASecond).toBe(0);
+  await put({ effect: split(100), expiresAt: timestampFromMs(Date.now() + 1_000) });
+  await expect.poll(partOfV2, withinASecond).toBe(1);
+  await expect.poll(() => mesh.edge("echo").split.size, { timeout: 3_000 }).toBe(0);
+  expect(await partOfV2()).toBeLessThan(1);
 });

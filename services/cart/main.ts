@@ -23,8 +23,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed }));
+  const { inProcess, faultsAllowed, instance } = config.mesh;
+  const mesh = resources.use(
+    createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed, zone: instance.zone }),
+  );
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));
   const publisher = resources.use(createDirectPublisher({ broker, telemetry }));

@@ -28,8 +28,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed } = config.mesh;
-  const mesh = resources.use(createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed }));
+  const { inProcess, faultsAllowed, instance } = config.mesh;
+  const mesh = resources.use(
+    createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed, zone: instance.zone }),
+  );
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });
 

@@ -15,6 +15,8 @@ export interface AddressBook {
   services: ReadonlyMap<string, ServiceAddresses>;
   /** Folder with the certificates, one folder inside for each identity. */
   certDirectory: string;
+  /** Where runtime overrides are put: a namespace at a NATS server. */
+  registry: { nats: string; namespace: string };
   /** The stack's file, if there is one; undefined: nothing is known to run, these are the default ports. */
   file: string | undefined;
 }
@@ -23,6 +25,8 @@ export interface AddressBook {
 interface StackFile {
   services: Record<string, ServiceAddresses>;
   certs?: string;
+  engines?: { nats?: string };
+  namespace?: string;
 }
 
 /** In the order of their ports: base + 100, + 110, ... (gRPC, then health, then metrics). */
@@ -39,6 +43,7 @@ const serviceNames = [
   "recommendation",
 ] as const;
 const portBase = 7000;
+const defaultRegistry = { nats: `nats://127.0.0.1:${portBase + 2}`, namespace: "shop" };
 
 /**
  * Reads the stack's address book.
@@ -63,7 +68,7 @@ export async function loadAddressBook(
   if (stackDirectory !== undefined) {
     throw usageFailure(`there is no stack.json in ${resolve(workingDirectory, stackDirectory)}`, "`make up` writes it");
   }
-  return { services: defaultServices(), certDirectory: join(own, "certs"), file: undefined };
+  return { services: defaultServices(), certDirectory: join(own, "certs"), registry: defaultRegistry, file: undefined };
 }
 
 /** The addresses of a service. A name that is not in the book is a typing error. */
@@ -81,11 +86,15 @@ export function addressesOf(book: AddressBook, service: string): ServiceAddresse
 
 function parse(file: string, text: string): AddressBook {
   try {
-    const { services, certs } = JSON.parse(text) as StackFile;
+    const { services, certs, engines, namespace } = JSON.parse(text) as StackFile;
     const root = dirname(dirname(file));
     return {
       services: new Map(Object.entries(services)),
       certDirectory: certs === undefined ? join(dirname(file), "certs") : resolve(root, certs),
+      registry: {
+        nats: engines?.nats ?? defaultRegistry.nats,
+        namespace: namespace ?? defaultRegistry.namespace,
+      },
       file,
     };
   } catch (error) {

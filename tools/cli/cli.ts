@@ -5,10 +5,13 @@ import { callCommand } from "./commands/call.ts";
 import { describeCommand } from "./commands/describe.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { eventsCommand } from "./commands/events.ts";
+import { faultCommand } from "./commands/fault.ts";
 import { healthCommand } from "./commands/health.ts";
 import { listCommand } from "./commands/list.ts";
+import { policyCommand } from "./commands/policy.ts";
 import { psCommand } from "./commands/ps.ts";
 import { sagaCommand } from "./commands/saga.ts";
+import { splitCommand } from "./commands/split.ts";
 import { CliFailure, callFailure, type ExitCode, exitCodes } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import type { Io } from "./output.ts";
@@ -29,6 +32,9 @@ const commands = [
   sagaCommand,
   auditCommand,
   eventsCommand,
+  policyCommand,
+  splitCommand,
+  faultCommand,
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Engines } from "../engines/engines.ts";
-import { DATABASE_PASSWORD, PROVIDER_KEY } from "./environment.ts";
+import { DATABASE_PASSWORD, NAMESPACE, PROVIDER_KEY } from "./environment.ts";
 import type { Topology } from "./members.ts";
 import { SERVICE_NAMES, type ServiceName, type StackPorts } from "./ports.ts";
 
@@ -21,6 +21,8 @@ export interface AddressBook {
   readonly webhooks: string;
   /** Traces are POSTed to it, and read from it. */
   readonly otlp: string;
+  /** In which services find each other, at engines.nats. */
+  readonly namespace: string;
   readonly engines: { readonly mysql: string; readonly nats: string; readonly redis: string };
   /** A service's schema is `<prefix>_<service>`, its user too, all with this password. */
   readonly database: { readonly schemaPrefix: string; readonly password: string };
@@ -59,6 +61,7 @@ export function addressBook({ ports, directory, topology, engines, schemaPrefix 
     smtp: `smtp://${at(ports.smtp)}`,
     webhooks: `http://${at(ports.webhooks)}`,
     otlp: `http://${at(ports.otlp)}`,
+    namespace: NAMESPACE,
     engines: { mysql: engines.mysqlUrl, nats: engines.natsUrl, redis: engines.redisUrl },
     database: { schemaPrefix, password: DATABASE_PASSWORD },
   };

@@ -44,6 +44,7 @@ export function serviceEnvironment(service: ServiceName, options: EnvironmentOpt
     WEFT_CERT_DIR: join(options.certDirectory, service),
     WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
     WEFT_DISCOVERY: `nats:${NAMESPACE}`,
+    WEFT_FAULTS_ALLOWED: "true",
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${at(ports.otlp)}`,
     LOG_LEVEL: "info",
     NATS_URL: options.natsUrl,

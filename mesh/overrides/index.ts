@@ -1,0 +1,1 @@
+export { type Override, type OverrideCheck, OverrideRefused, openOverride, signOverride } from "./signed-override.ts";
