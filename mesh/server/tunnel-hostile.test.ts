@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, createClient } from "@connectrpc/connect";
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js";
@@ -8,7 +10,7 @@ import { echoRoutes } from "../testing/echo.ts";
 import { createWorld, type World } from "../testing/world.ts";
 import { tunnelPath } from "../tunnel/grpc-stream.ts";
 import { callsMax } from "../tunnel/limits.ts";
-import { asIs } from "../tunnel/testing-grpc.ts";
+import { asIs, openUnread } from "../tunnel/testing-grpc.ts";
 
 const hello = { versionMin: 1, versionMax: 1, features: 1, answerBytesMax: 4_194_304 };
 const methods = [{ number: 0, path: "weft.echo.v1.EchoService/Echo" }];
@@ -112,15 +114,29 @@ describe("a peer with a good certificate and bad manners", () => {
     await finish();
   });
 
-  test("who opens as many calls as he may keeps nobody else from calling", async () => {
-    const { call } = await open();
-    call.write(frame({ hello, methods }));
-    call.write(frame({ calls: Array.from({ length: callsMax }, (_, id) => ({ id, message: slow })) }));
-    await expect.poll(() => running).toBeGreaterThan(0);
+  test("who opens calls and never reads is not read any more", async () => {
+    await world.credentials("bad");
+    const read = (file: string) => readFile(join(world.directory, "bad", file));
+    using bad = openUnread(`https://${address}`, {
+      ca: await read("ca.pem"),
+      cert: await read("cert.pem"),
+      key: await read("key.pem"),
+      checkServerIdentity: () => undefined,
+    });
     const finish = await innocents();
+    bad.write(frame({ hello, methods }));
+    const message = toBinary(EchoRequestSchema, create(EchoRequestSchema, { text: "x".repeat(60_000) }));
+    let id = 0;
+    for (let idle = 0; idle < 500 && id < 5_000; idle++) {
+      if (bad.waitingBytes() < 100_000) {
+        bad.write(frame({ calls: [{ id: id++ % callsMax, message }] }));
+        idle = 0;
+      }
+      await turn();
+    }
     await finish();
-    call.cancel();
-    await expect.poll(() => running).toBe(0);
+    expect(id).toBeGreaterThan(1);
+    expect(id).toBeLessThan(200);
   });
 
   test("or without a certificate gets no tunnel", async () => {

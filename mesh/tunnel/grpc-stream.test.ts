@@ -192,7 +192,7 @@ describe("a peer that breaks the rules", () => {
   test("that opens calls and never reads is not read any more, and its server keeps little for it", async () => {
     await using server = await serveGrpcTunnels();
     using good = await open(server.address);
-    using bad = openUnread(server.address);
+    using bad = openUnread(`http://${server.address}`);
     bad.write(clientFrame({ hello, methods: [{ number: 0, path: "test.v1.Echo/Say" }] }));
     const before = process.memoryUsage().rss;
     const message = new Uint8Array(60_000);

@@ -1,4 +1,4 @@
-import { connect } from "node:http2";
+import { connect, type SecureClientSessionOptions } from "node:http2";
 import {
   ChannelCredentials,
   Client,
@@ -114,9 +114,9 @@ export interface UnreadClient extends Disposable {
   waitingBytes(): number;
 }
 
-/** Opens the stream of a tunnel by HTTP/2 alone. */
-export function openUnread(address: string): UnreadClient {
-  const session = connect(`http://${address}`);
+/** Opens the stream of a tunnel by HTTP/2 alone. @param url "http://127.0.0.1:7140" */
+export function openUnread(url: string, options: SecureClientSessionOptions = {}): UnreadClient {
+  const session = connect(url, options);
   session.on("error", () => undefined);
   const headers = { ":method": "POST", ":path": tunnelPath, "content-type": "application/grpc", te: "trailers" };
   const stream = session.request(headers, { endStream: false });
