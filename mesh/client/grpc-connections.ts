@@ -10,31 +10,25 @@ const connectionAgeMaxMs = 3.5 * 60_000;
 
 /** The connections to one address: one for new calls, those before it until their last call has ended. */
 export interface Connections {
-  /** The client for one call, which releases it when it has ended. */
-  take(): { readonly client: Client; readonly release: () => void };
+  /** The connection for one call, which releases it when it has ended. */
+  take(): Connection;
   close(): void;
 }
 
-interface Connection {
+export interface Connection {
   readonly client: Client;
-  readonly openedAt: number;
-  calls: number;
+  /** A call has ended. */
+  release(): void;
 }
 
 /** Creates connections that are replaced before the server ends them: who is at the other end is proved anew each time. */
 export function createConnections(open: () => Client, clock: Clock): Connections {
-  const retired = new Set<Connection>();
-  let current: Connection | undefined;
+  const retired = new Set<OpenConnection>();
+  let current: OpenConnection | undefined;
 
-  const closeIfUnused = (connection: Connection): void => {
-    if (connection.calls === 0 && retired.delete(connection)) connection.client.close();
-  };
-  const connect = (): Connection => {
-    if (current) {
-      retired.add(current);
-      closeIfUnused(current);
-    }
-    current = { client: open(), openedAt: clock.monotonic(), calls: 0 };
+  const connect = (): OpenConnection => {
+    current?.retire();
+    current = new OpenConnection(open(), clock.monotonic(), retired);
     return current;
   };
 
@@ -43,11 +37,7 @@ export function createConnections(open: () => Client, clock: Clock): Connections
       const old = current === undefined || clock.monotonic() - current.openedAt >= connectionAgeMaxMs;
       const connection = old || current === undefined ? connect() : current;
       connection.calls += 1;
-      const release = (): void => {
-        connection.calls -= 1;
-        closeIfUnused(connection);
-      };
-      return { client: connection.client, release };
+      return connection;
     },
     close() {
       for (const { client } of [...retired, ...(current ? [current] : [])]) client.close();
@@ -55,4 +45,29 @@ export function createConnections(open: () => Client, clock: Clock): Connections
       current = undefined;
     },
   };
+}
+
+class OpenConnection implements Connection {
+  readonly client: Client;
+  readonly openedAt: number;
+  calls = 0;
+  /** All that were replaced and have calls left. */
+  readonly #retired: Set<OpenConnection>;
+
+  constructor(client: Client, openedAt: number, retired: Set<OpenConnection>) {
+    this.client = client;
+    this.openedAt = openedAt;
+    this.#retired = retired;
+  }
+  retire(): void {
+    this.#retired.add(this);
+    this.#closeIfUnused();
+  }
+  release(): void {
+    this.calls -= 1;
+    this.#closeIfUnused();
+  }
+  #closeIfUnused(): void {
+    if (this.calls === 0 && this.#retired.delete(this)) this.client.close();
+  }
 }

@@ -1,20 +1,19 @@
-import { type DescMessage, type DescMethod, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethod, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { type ChannelCredentials, type ClientDuplexStream, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { baggageHeader, formatBaggage, withMembers } from "../context/baggage.ts";
+import type { ChannelCredentials, ClientDuplexStream, Metadata, StatusObject } from "@grpc/grpc-js";
 import { CancelSource } from "../context/cancel-source.ts";
 import { cancellable } from "../context/cancellable.ts";
-import { endUserHeader, formatEndUser } from "../context/end-user-header.ts";
 import { type Clock, systemClock } from "../contract/clock.ts";
 import { rpcError } from "../contract/errors.ts";
-import { toHeaders, toMetadata } from "../contract/metadata.ts";
-import { type AnswerMetadata, type Attempt, asConnectError } from "./attempt.ts";
-import { type Connector, encodeMessage, type StreamRequest, unreadable } from "./endpoint.ts";
+import { toHeaders } from "../contract/metadata.ts";
+import { asConnectError } from "./attempt.ts";
+import { type Connector, encodeMessage } from "./endpoint.ts";
 import { openGrpcClient } from "./grpc-client.ts";
-import { type Connections, createConnections } from "./grpc-connections.ts";
+import { createConnections } from "./grpc-connections.ts";
 import { grpcError } from "./grpc-errors.ts";
 import { isServing } from "./grpc-health.ts";
-import { traceHeaders } from "./outgoing-call.ts";
+import { metadataOf } from "./grpc-metadata.ts";
+import { sendUnary } from "./grpc-unary.ts";
 
 /**
  * Calls an instance of a service over plain gRPC (grpc-js).
@@ -32,15 +31,15 @@ export function createGrpcConnector(
     draining: false,
     unary(attempt) {
       try {
-        sendUnary(connections, clock, attempt);
+        sendUnary(attempt, connections, clock);
       } catch (error) {
         attempt.failed(asConnectError(error));
       }
     },
     async stream(method, inputs, request) {
       const metadata = metadataOf(request, request.baggage);
-      const { client, release } = connections.take();
-      const call = client.makeBidiStreamRequest(
+      const connection = connections.take();
+      const call = connection.client.makeBidiStreamRequest(
         pathOf(method),
         asIs,
         (buffer) => fromBinary(method.output, buffer),
@@ -51,7 +50,7 @@ export function createGrpcConnector(
       const trailer = new Headers();
       call.on("status", (status: StatusObject) => {
         unlink();
-        release();
+        connection.release();
         for (const [key, value] of toHeaders(status.metadata)) trailer.append(key, value);
       });
       const opened = opening(call, request.signal);
@@ -62,76 +61,15 @@ export function createGrpcConnector(
       return { header: await opened, trailer, message: receive(call, request.signal) };
     },
     async isWell(timeoutMs) {
-      const { client, release } = connections.take();
+      const connection = connections.take();
       try {
-        return await isServing(client, clock.now() + timeoutMs);
+        return await isServing(connection.client, clock.now() + timeoutMs);
       } finally {
-        release();
+        connection.release();
       }
     },
     close: () => connections.close(),
   };
-}
-
-/** @throws ConnectError if the request is no valid message */
-function sendUnary(connections: Connections, clock: Clock, attempt: Attempt): void {
-  const { call } = attempt;
-  const { desc: method } = call.called;
-  const bytes = call.encoded();
-  const metadata = metadataOf(call, formatBaggage(attempt.chainAttempt, call.criticality));
-  const { client, release } = connections.take();
-  let header: Metadata | undefined;
-  let answer: Buffer | undefined;
-  const sent = client.makeUnaryRequest(
-    pathOf(method),
-    asIs,
-    asIs,
-    bytes,
-    metadata,
-    { deadline: attempt.deadlineMs },
-    (error, value) => {
-      release();
-      if (error) attempt.failed(grpcError(error));
-      else answer = value;
-    },
-  );
-  attempt.sent = sent;
-  sent.on("metadata", (received: Metadata) => {
-    header = received;
-  });
-  // A good answer's trailers come after the callback, with the status.
-  sent.on("status", (status: StatusObject) => {
-    if (status.code !== 0 || answer === undefined) return;
-    finish(attempt, answer, new GrpcMetadata(header, status.metadata), clock);
-  });
-}
-
-function finish(attempt: Attempt, answer: Buffer, metadata: AnswerMetadata, clock: Clock): void {
-  let message: Message;
-  try {
-    message = fromBinary(attempt.call.called.desc.output, answer);
-  } catch (cause) {
-    attempt.failed(unreadable(cause));
-    return;
-  }
-  attempt.succeeded(message, metadata, clock.monotonic());
-}
-
-/** Metadata that become Headers when somebody asks, which few do. */
-class GrpcMetadata implements AnswerMetadata {
-  readonly #header: Metadata | undefined;
-  readonly #trailer: Metadata;
-
-  constructor(header: Metadata | undefined, trailer: Metadata) {
-    this.#header = header;
-    this.#trailer = trailer;
-  }
-  get header(): Headers {
-    return this.#header ? toHeaders(this.#header) : new Headers();
-  }
-  get trailer(): Headers {
-    return toHeaders(this.#trailer);
-  }
 }
 
 /** The response's headers; fails if the call fails before they come. */
@@ -193,18 +131,6 @@ function pathOf(method: DescMethod): string {
 
 function asIs(bytes: Buffer): Buffer {
   return bytes;
-}
-
-function metadataOf(
-  { headers, trace, endUser }: Pick<StreamRequest, "headers" | "trace" | "endUser">,
-  baggage: string | undefined,
-): Metadata {
-  const metadata = headers ? toMetadata(new Headers(headers)) : new Metadata();
-  const traced = traceHeaders(trace);
-  for (let index = 0; index < traced.length; index += 2) metadata.set(traced[index] ?? "", traced[index + 1] ?? "");
-  if (endUser) metadata.set(endUserHeader, formatEndUser(endUser));
-  if (baggage) metadata.set(baggageHeader, withMembers(metadata.get(baggageHeader)[0]?.toString(), baggage));
-  return metadata;
 }
 
 function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {

@@ -19,7 +19,7 @@ export function grpcError(error: unknown, signal?: AbortSignal): ConnectError {
 }
 
 /** A status that is not OK as an error, with its details. */
-function statusError({ code, details: message, metadata }: StatusObject): ConnectError {
+export function statusError({ code, details: message, metadata }: StatusObject): ConnectError {
   if (Number(code) === Code.Unavailable && message.includes(notConnected) && isOurOwn(metadata)) {
     return rpcError(Code.Unavailable, message, { reason: notRunReason, domain: "weft" });
   }
