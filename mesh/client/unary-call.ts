@@ -73,6 +73,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
   readonly criticality: Criticality | undefined;
   span: Span | undefined = undefined;
   trace: TraceIds | undefined = undefined;
+  /** The moment it was made in, milliseconds since the epoch. */
+  readonly #madeMs: number;
   readonly #pipeline: ClientPipeline;
   readonly #ambient: CallContext | undefined;
   /** Of the ambient call; of the call's own options. */
@@ -108,6 +110,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
     const nowMs = clock.now();
     this.called = called;
     this.method = method;
+    this.#madeMs = nowMs;
     this.startedAtMs = clock.monotonic();
     this.deadlineMs = deadlineOf(ambient, policy, timeoutMs, nowMs);
     this.headers = headersOf(ambient, policy, headers);
@@ -132,8 +135,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
       if (this.#cancellation !== undefined) this.#cancellation.onCancel(this);
       if (this.#signal !== undefined) this.#obey(this.#signal);
       this.#earn();
-      const { target, clock } = this.#pipeline;
-      if (target.opening === undefined) this.#try(clock.now(), this.startedAtMs);
+      const { target } = this.#pipeline;
+      if (target.opening === undefined) this.#try(this.#madeMs, this.startedAtMs);
       else this.#tryAfter(target.opening);
     } catch (error) {
       this.#fail(asConnectError(error));

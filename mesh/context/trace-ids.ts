@@ -34,10 +34,17 @@ export function isSampled(ids: TraceIds): boolean {
 
 /** The ids of a new trace. */
 export function newTraceIds(random: Random, traceFlags: number): TraceIds {
-  const next = (): number => random32(random);
-  // Ids of nothing but zeros are none.
-  const [trace0, trace1, trace2, trace3] = [next(), next(), next(), next() || 1];
-  return { trace0, trace1, trace2, trace3, span0: next(), span1: next() || 1, traceFlags, state: undefined };
+  return {
+    trace0: random32(random),
+    trace1: random32(random),
+    trace2: random32(random),
+    // Ids of nothing but zeros are none.
+    trace3: random32(random) || 1,
+    span0: random32(random),
+    span1: random32(random) || 1,
+    traceFlags,
+    state: undefined,
+  };
 }
 
 function random32(random: Random): number {
@@ -74,8 +81,13 @@ function spanIdOf({ span0, span1 }: TraceIds): string {
   return hex(span0) + hex(span1);
 }
 
+/** Each byte's two digits. */
+const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 function hex(number: number): string {
-  return (number >>> 0).toString(16).padStart(8, "0");
+  const [byte0, byte1] = [hexOfByte[number >>> 24], hexOfByte[(number >>> 16) & 0xff]];
+  const [byte2, byte3] = [hexOfByte[(number >>> 8) & 0xff], hexOfByte[number & 0xff]];
+  return `${byte0}${byte1}${byte2}${byte3}`;
 }
 
 /** OpenTelemetry's form of ids that came from elsewhere, or that nobody records. */
