@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-const endToEnd = "tools/dev/e2e/**/*.test.ts";
+/** Whole shops, and processes under load that others would slow down. */
+const endToEnd = ["tools/dev/e2e/**/*.test.ts", "mesh/**/*.e2e.test.ts"];
 /** Takes the documents' pictures, which is nobody's test: only when asked for. */
 const pictures = process.env.PICTURES ? [] : ["tools/dev/e2e/pictures.test.ts"];
 
@@ -17,13 +18,13 @@ export default defineConfig({
         test: {
           name: "parts",
           include: ["{mesh,services,tools}/**/*.test.ts"],
-          exclude: ["**/node_modules/**", endToEnd],
+          exclude: ["**/node_modules/**", ...endToEnd],
         },
       },
       {
-        // A whole shop each, so one after the other; make test runs them after the rest: two cores carry no more.
+        // One after the other; make test runs them after the rest: two cores carry no more.
         extends: true,
-        test: { name: "end to end", include: [endToEnd], exclude: pictures, fileParallelism: false },
+        test: { name: "end to end", include: endToEnd, exclude: pictures, fileParallelism: false },
       },
     ],
   },

@@ -9,6 +9,9 @@ export const notRunReason = "NOT_RUN";
 /** The reason, of the domain "weft", of a call that was lost on its way: it may be made again only if it is idempotent. */
 export const mayHaveRunReason = "MAY_HAVE_RUN";
 
+/** The reason, of the domain "weft", of a call that a server with too much to do has turned away. It was not run. */
+export const overloadedReason = "OVERLOADED";
+
 /** What a caller's program can act on, sent as google.rpc details beside code and message. */
 export interface RpcErrorInfo {
   /** UPPER_SNAKE_CASE, stable: programs switch on it. Sent as google.rpc.ErrorInfo. */

@@ -13,6 +13,12 @@ export interface AskingCall {
   /** As the chain's first method has it; undefined if nobody above has said. */
   readonly criticality: Criticality | undefined;
   readonly attempt: number;
+  /** Set once its caller has left or its time is over: it waits no more. */
+  readonly reason: Error | undefined;
+  /** The Admission's, 0 at first: how long it has waited. */
+  waitedMs: number;
+  /** The Admission's, false at first: it has ended, and its handler is still counted. */
+  lingers: boolean;
   /** Lets in a call that was told to wait. */
   admitted(): void;
   /** Turns away a call that was told to wait. */
@@ -30,8 +36,8 @@ export interface Admission {
    * @throws ConnectError if it is turned away at once
    */
   enter(call: AskingCall): boolean;
-  /** A call that was let in has ended. */
-  leave(call: AskingCall, endedAtMs: number): void;
-  /** A call that was told to wait waits no more: its caller has left, or its time is over. */
-  forget(call: AskingCall): void;
+  /** A call that was let in has ended. @param settled its handler has, too: false if its caller has not waited for that */
+  leave(call: AskingCall, endedAtMs: number, settled: boolean): void;
+  /** The handler of a call that has ended before has ended, too. */
+  settled(call: AskingCall): void;
 }

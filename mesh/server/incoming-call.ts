@@ -43,10 +43,14 @@ export abstract class IncomingCall implements CallContext, Expiring, CallInHand,
   endUser: EndUser | undefined = undefined;
   idempotencyKey: string | undefined = undefined;
   attempt = 1;
-  criticality: Criticality | undefined = undefined;
+  criticality: Criticality | undefined;
   retriesSpent = false;
 
   stage: number = Stage.arriving;
+  /** Its handler has begun and has not ended. */
+  pending = false;
+  waitedMs = 0;
+  lingers = false;
   /** What its caller has been told, if it failed. */
   failure: ConnectError | undefined = undefined;
   /** Why it was cancelled. */
@@ -91,6 +95,7 @@ export abstract class IncomingCall implements CallContext, Expiring, CallInHand,
     this.startedAtMs = startedAtMs;
     this.deadlineMs = Math.min(deadlineMs, arrivedMs + served.policy.timeoutMs);
     this.peer = peer;
+    this.criticality = served.policy.criticality;
   }
 
   /** One header's value: most calls need few of them, and Headers are dear to make. */

@@ -2,7 +2,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { type Link, ROOT_CONTEXT, SpanKind } from "@opentelemetry/api";
 import { runAs } from "../context/call-context.ts";
 import { isSampled, otelContextOf, parseTraceparent, spanContextOf, traceIdOf } from "../context/trace-ids.ts";
-import { meaningOf } from "../contract/errors.ts";
+import { errorReason, meaningOf, overloadedReason } from "../contract/errors.ts";
 import { statusName } from "../contract/grpc-status.ts";
 import { failSpan, type Telemetry, withSpan } from "../telemetry/telemetry.ts";
 import type { IncomingCall } from "./incoming-call.ts";
@@ -61,7 +61,8 @@ export function observeEnd(
 }
 
 function log({ logger }: Telemetry, call: IncomingCall, error: ConnectError, thrown: unknown, ms: number): void {
-  const { logLevel } = meaningOf(error.code);
+  // A server that turns calls away says so once, not a line for each call.
+  const logLevel = errorReason(error) === overloadedReason ? "debug" : meaningOf(error.code).logLevel;
   if (!logger.writes(logLevel)) return;
   const fields = {
     method: call.policy.path,

@@ -147,27 +147,49 @@ describe("admission", () => {
   /** Lets calls wait until it is told otherwise. */
   function gate(answer: () => boolean) {
     const waiting: AskingCall[] = [];
-    const left: AskingCall[] = [];
-    const forgotten: AskingCall[] = [];
+    const left: [call: AskingCall, settled: boolean][] = [];
+    const settled: AskingCall[] = [];
     const admission: Admission = {
       enter(call) {
         const goesOn = answer();
         if (!goesOn) waiting.push(call);
         return goesOn;
       },
-      leave: (call) => void left.push(call),
-      forget: (call) => void forgotten.push(call),
+      leave(call, _endedAtMs, hasSettled) {
+        call.lingers = !hasSettled;
+        left.push([call, hasSettled]);
+      },
+      settled: (call) => void settled.push(call),
     };
-    return { admission, waiting, left, forgotten };
+    return { admission, waiting, left, settled };
   }
 
-  test("that lets a call in is told of its end, once", () => {
-    const { admission, left, forgotten } = gate(() => true);
+  test("that lets a call in is told of its end, once", async () => {
+    const { admission, left, settled } = gate(() => true);
     const { call } = start(() => ({ text: "" }), { admission });
     const good = call();
     const failing = start(() => Promise.reject(new Error("no")), { admission }).call();
+    await Promise.resolve();
     failing.cancel(rpcError(Code.Canceled, "left"));
-    expect([left, forgotten]).toEqual([[good, failing], []]);
+    expect(left.map(([one, hasSettled]) => [one === good || one === failing, hasSettled])).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect(settled).toEqual([]);
+  });
+
+  test("is told of a handler that goes on although its caller has left, and when it ends", async () => {
+    const { admission, left, settled } = gate(() => true);
+    const work = Promise.withResolvers<{ text: string }>();
+    const call = start(() => work.promise, { admission }).call();
+    call.cancel(rpcError(Code.Canceled, "left"));
+    expect(left.map(([one, hasSettled]) => [one === call, hasSettled])).toEqual([[true, false]]);
+    expect(settled).toEqual([]);
+    work.resolve({ text: "" });
+    await work.promise;
+    await Promise.resolve();
+    expect(settled.length).toBe(1);
+    expect(left.length).toBe(1);
   });
 
   test("that has a call wait lets it go on later, or refuses it", () => {
@@ -181,27 +203,28 @@ describe("admission", () => {
     expect(first.outcome).toMatchObject({ text: "x" });
     expect(second.outcome).toMatchObject({ code: Code.ResourceExhausted });
     waiting[0]?.admitted();
-    expect([echo.mock.calls.length, left]).toEqual([1, [first]]);
+    expect([echo.mock.calls.length, left.map(([one]) => one === first)]).toEqual([1, [true]]);
   });
 
-  test("is told of a call that waits no more", async () => {
-    const { admission, waiting, left, forgotten } = gate(() => false);
+  test("that has a call wait is not told of its end before it was let in", async () => {
+    const { admission, waiting, left } = gate(() => false);
     const { call } = start(() => ({ text: "" }), { admission });
     const late = call({ leftMs: 20 });
     await vi.advanceTimersByTimeAsync(40);
     expect(late.outcome).toMatchObject({ code: Code.DeadlineExceeded });
     waiting[0]?.admitted();
-    expect([left, forgotten]).toEqual([[], [late]]);
+    expect(left).toEqual([]);
+    expect(late.reason).toBeDefined();
   });
 
   test("that turns a call away is not told of its end; probes do not ask", () => {
-    const { admission, left, forgotten } = gate(() => {
+    const { admission, left } = gate(() => {
       throw rpcError(Code.ResourceExhausted, "too much");
     });
     const { call } = start(() => ({ text: "" }), { admission });
     expect(call().outcome).toMatchObject({ code: Code.ResourceExhausted });
     const probed = call(probe);
     expect(errorReason(probed.outcome as ConnectError)).toBe("PEER_UNKNOWN");
-    expect([left, forgotten]).toEqual([[], []]);
+    expect(left).toEqual([]);
   });
 });

@@ -96,11 +96,24 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     if (served.policy.idempotencyKey?.source === "field") requireSameKey(call, input);
     const output = runInContext(call, () => call.invoke(input));
     if (!isPromise(output)) complete(call, output);
-    else
+    else {
+      call.pending = true;
       output.then(
-        (value) => complete(call, value),
-        (error: unknown) => close(call, error),
+        (value) => {
+          settled(call);
+          complete(call, value);
+        },
+        (error: unknown) => {
+          settled(call);
+          close(call, error);
+        },
       );
+    }
+  };
+
+  const settled = (call: UnaryCall): void => {
+    call.pending = false;
+    if (call.lingers) admission?.settled(call);
   };
 
   const complete = (call: UnaryCall, output: unknown): void => {
@@ -129,9 +142,8 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
     const endedAtMs = clock.monotonic();
     if (call.nextDue !== undefined) deadlines.remove(call);
     inHand.remove(call);
-    if (admission !== undefined && !call.served.probe && !call.streaming) {
-      if (stage === Stage.running) admission.leave(call, endedAtMs);
-      else if (stage === Stage.waiting) admission.forget(call);
+    if (stage === Stage.running && admission !== undefined && !call.served.probe && !call.streaming) {
+      admission.leave(call, endedAtMs, !call.pending);
     }
     observeEnd(call, visible, thrown, endedAtMs - call.startedAtMs, telemetry);
     // What the handler has left behind is told that nobody waits for it.

@@ -13,6 +13,7 @@ import { createPublicPipeline } from "./public-pipeline.ts";
 import { createRequestValidation } from "./request-validation.ts";
 import { collectRoutes } from "./routes.ts";
 import type { RunningServer } from "./serve.ts";
+import { createServerAdmission } from "./server-admission.ts";
 
 /** Bounds of a call. */
 const limits = {
@@ -57,7 +58,7 @@ export async function servePublic(options: PublicServerOptions): Promise<Running
   const unsaid = keyRuleMissing(methods);
   if (unsaid.length > 0) throw new ContractError(unsaid);
   const validate = createRequestValidation(methods);
-  const pipeline = createServerPipeline({ telemetry, validate });
+  const pipeline = createServerPipeline({ telemetry, validate, admission: createServerAdmission(telemetry, "public") });
   let draining = false;
   const handle = createConnectHandler(
     routes,

@@ -31,6 +31,7 @@ import { type Authorize, createServerPipeline } from "./pipeline.ts";
 import { mountReflection } from "./reflection.ts";
 import { createRequestValidation } from "./request-validation.ts";
 import { collectRoutes, servicesOf } from "./routes.ts";
+import { createServerAdmission } from "./server-admission.ts";
 import { createTunnelServer } from "./tunnel-server.ts";
 
 /** How long calls in hand may take to end once the server drains; then they are cut off. */
@@ -100,7 +101,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     mountReflection(router, [...servicesOf(own), Health, ...servicesOf(operated)], options.describes),
   );
   const validate = createRequestValidation([...own.values()].map((route) => route.method));
-  const pipeline = createServerPipeline({ telemetry, validate, authorize: options.authorize });
+  const admission = createServerAdmission(telemetry, "mesh");
+  const pipeline = createServerPipeline({ telemetry, validate, admission, authorize: options.authorize });
   const peerOf = createPeerReader(credentials.trustDomain);
 
   resources.use(await telemetry.serveMetrics(config.metricsAddress, "WEFT_METRICS_ADDR"));
