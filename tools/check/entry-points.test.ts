@@ -28,7 +28,7 @@ async function driversLoadedBy(entryPoint: string): Promise<string[]> {
   return drivers.filter((driver) => output.includes(`/node_modules/${driver}/`));
 }
 
-test.each(["mesh/client/index.ts", "mesh/server/index.ts"])(
+test.each(["client", "server", "discovery", "overrides"].map((name) => `mesh/${name}/index.ts`))(
   "%s loads neither a database nor a broker",
   async (file) => {
     expect(await driversLoadedBy(file)).toEqual([]);

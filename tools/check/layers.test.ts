@@ -120,6 +120,21 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
     allowed: ["../contract/errors.ts", "../gen/weft/tunnel/v1/tunnel_pb.ts", "@grpc/grpc-js"],
   },
   {
+    file: "mesh/discovery/dns.ts",
+    forbidden: ["../client/mesh.ts", "../discovery-nats/link.ts", "../events/backoff.ts", "nats"],
+    allowed: ["../contract/discovery.ts", "../telemetry/logger.ts"],
+  },
+  {
+    file: "mesh/overrides/overrides.ts",
+    forbidden: ["../client/edge-settings.ts", "../server/serve.ts", "@nats-io/jetstream"],
+    allowed: ["../security/spiffe.ts", "../gen/weft/overrides/v1/override_pb.ts"],
+  },
+  {
+    file: "mesh/discovery-nats/bucket.ts",
+    forbidden: ["../client/mesh.ts", "../server/serve.ts"],
+    allowed: ["../events/backoff.ts", "nats", "@nats-io/jetstream"],
+  },
+  {
     file: "mesh/security/credentials.ts",
     forbidden: ["../client/mesh.ts", "nats"],
     allowed: ["../telemetry/logger.ts"],
@@ -139,6 +154,7 @@ const cases: readonly { file: string; forbidden: readonly string[]; allowed: rea
     forbidden: [
       "../data/index.ts",
       "../events/index.ts",
+      "../discovery-nats/index.ts",
       "mysql2/promise",
       "ioredis",
       "nats",
