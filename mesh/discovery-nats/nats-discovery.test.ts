@@ -174,6 +174,23 @@ test("a process may start before NATS is there", async () => {
   await vi.waitFor(() => expect(client.now).toEqual(["10.0.0.1:1"]), { timeout: 15_000 });
 }, 40_000);
 
+test("ends in time while NATS is frozen", async () => {
+  const server = start();
+  const registration = server.register("10.0.0.1:1");
+  const client = server.see();
+  await vi.waitFor(() => expect(client.now).toHaveLength(1));
+  nats.kill("SIGSTOP");
+  try {
+    const startedMs = performance.now();
+    await registration[Symbol.asyncDispose]();
+    await server.discovery[Symbol.asyncDispose]();
+    expect(performance.now() - startedMs).toBeLessThan(2_500);
+    expect(client.now).toEqual(["10.0.0.1:1"]);
+  } finally {
+    nats.kill("SIGCONT");
+  }
+});
+
 test("ends at once while NATS is away", async () => {
   const server = start({ url: "nats://127.0.0.1:1" });
   const registration = server.register("10.0.0.1:1");
