@@ -1,8 +1,9 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runDetached } from "../context/call-context.ts";
-import type { Discovery } from "../contract/discovery.ts";
+import type { Discovery, Instance, Registry } from "../contract/discovery.ts";
 import { EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
+import { serve as startServer } from "../server/serve.ts";
 import { createLocalDiscovery } from "../testing/discovery.ts";
 import { echoRoutes } from "../testing/echo.ts";
 import { collect, failure } from "../testing/outcome.ts";
@@ -74,6 +75,37 @@ test("all instances replaced one after the other fail no call", async () => {
   }
   await end();
   expect(failures).toEqual([]);
+});
+
+test("an instance is taken out of its registry while it still answers", async () => {
+  const { address } = await serve("other");
+  const echo = createClient(EchoService, (await world.mesh("caller", { echo: [address] })).transport("echo"));
+  const anyPort = { host: "127.0.0.1", port: 0 };
+  const registered: Instance[] = [];
+  let answer: string | undefined;
+  const registry: Registry = {
+    register(_service, instance) {
+      registered.push(instance);
+      return {
+        async [Symbol.asyncDispose]() {
+          const client = (await world.mesh("caller", { echo: [instance.address] })).transport("echo");
+          answer = (await createClient(EchoService, client).echo({})).text;
+        },
+      };
+    },
+  };
+  const server = await startServer({
+    ...{ service: "echo", credentials: await world.credentials("echo"), telemetry: world.telemetry("echo") },
+    config: {
+      ...{ grpcAddress: anyPort, healthAddress: anyPort, metricsAddress: anyPort },
+      instance: { host: "127.0.0.1", version: "2", zone: "b", weight: 3 },
+    },
+    discovery: registry,
+    routes: echoRoutes({ echo: () => ({ text: "leaving" }) }),
+  });
+  expect(registered).toEqual([{ address: `127.0.0.1:${server.port}`, version: "2", zone: "b", weight: 3 }]);
+  await server[Symbol.asyncDispose]();
+  expect([answer, (await echo.echo({})).text]).toEqual(["leaving", "other"]);
 });
 
 /** A client of a source that knows of nobody yet. */
