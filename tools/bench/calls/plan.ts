@@ -51,6 +51,6 @@ export const quickPlan: CallsPlan = {
   sliceMs: 250,
   roundsMin: 3,
   roundsMax: 7,
-  endByMs: 40_000,
+  endByMs: 37_000,
   warmUpMs: { echo: 1_500, order: 600, "16k": 400, "256k": 300 },
 };
