@@ -42,6 +42,7 @@ export const stageCounters: readonly StageCounter[] = [
   on("server", "mutual TLS", pipeline, entered, "call.needsPeer && call.peer !== undefined"),
   on("server", "deadline", pipeline, entered, "call.deadlineMs < Number.POSITIVE_INFINITY"),
   on("server", "authorization", "tools/bench/peers/weft-serve.ts", "callerOnly: Authorize = ({ peer, method }) => {"),
+  on("server", "concurrency limit", "mesh/server/adaptive-admission.ts", "  enter(call: AskingCall): boolean {"),
   on("server", "validation", "mesh/server/request-validation.ts", "schema: Desc, message: MessageShape<Desc>): void {"),
   on("server", "trace", observation, `export function beginTrace(${traced}): void {`),
   partly("server", "trace, recorded", observation, `function startSpan(${traced}, links: Link[]): void {`),
