@@ -76,6 +76,24 @@ test("nobody waits, nothing is silent; a stream may be silent for ever", () => {
   expect(load.cost(60_000, 1)).toBe(2);
 });
 
+test("who answers nobody is as slow as all have waited in turn, however soon each of them gives up", () => {
+  const load = new EndpointLoad();
+  let nowMs = answering(load, 2, 100);
+  for (let call = 0; call < 50; call++) {
+    load.begin(nowMs);
+    load.end(nowMs + 10, nowMs, "unknown");
+    // Between two calls nobody waits: that is no silence.
+    nowMs += 20;
+  }
+  expect(load.latencyMs(nowMs)).toBeGreaterThan(300);
+  expect(load.latencyMs(nowMs)).toBeLessThan(510);
+  load.begin(nowMs);
+  load.end(nowMs + 2, nowMs, "well");
+  load.begin(nowMs + 2);
+  load.end(nowMs + 12, nowMs + 2, "unknown");
+  expect(load.latencyMs(nowMs + 5_000)).toBeLessThan(150);
+});
+
 test("a call that was given up tells how long it took at least, and never that it was fast", () => {
   const load = new EndpointLoad();
   const nowMs = answering(load, 10, 300);

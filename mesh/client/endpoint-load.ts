@@ -34,10 +34,13 @@ export class EndpointLoad {
   #sampledAtMs = 0;
   /** When it last answered, or had nothing to answer. */
   #heardAtMs = 0;
+  /** How long those waited in vain that have given up since it last answered: their callers had another answer, or left. */
+  #waitedInVainMs = 0;
   #answers = 0;
 
   begin(nowMs: number): void {
-    if (this.outstanding === 0) this.#heardAtMs = nowMs;
+    // Who answers nobody is as silent as if one call had waited all the time: not as fast as they give up.
+    if (this.outstanding === 0) this.#heardAtMs = nowMs - this.#waitedInVainMs;
     this.outstanding += 1;
   }
 
@@ -46,8 +49,7 @@ export class EndpointLoad {
     const tookMs = nowMs - startedAtMs;
     if (verdict === "well") this.#answered(nowMs, tookMs);
     else if (verdict !== "unknown") this.#failed(nowMs, tookMs);
-    // Whoever gave up waiting knows at least how long.
-    else if (tookMs > this.latencyMs(nowMs)) this.#rise(nowMs, tookMs);
+    else this.#givenUp(nowMs);
   }
 
   /** A stream that was begun like a call has been opened. */
@@ -94,6 +96,7 @@ export class EndpointLoad {
 
   #answered(nowMs: number, tookMs: number): void {
     this.#heardAtMs = nowMs;
+    this.#waitedInVainMs = 0;
     this.#answers += 1;
     if (this.#answers <= warmUpAnswers) return;
     const latencyMs = this.latencyMs(nowMs);
@@ -106,6 +109,13 @@ export class EndpointLoad {
     if (sinceMs <= 0) return;
     this.#latencyMs = tookMs + (latencyMs - tookMs) * Math.exp(-sinceMs / fallMs);
     this.#sampledAtMs = nowMs;
+  }
+
+  /** Whoever gave up waiting knows at least how long it has said nothing. */
+  #givenUp(nowMs: number): void {
+    const silentMs = nowMs - this.#heardAtMs;
+    this.#waitedInVainMs = silentMs;
+    if (silentMs > this.latencyMs(nowMs)) this.#rise(nowMs, silentMs);
   }
 
   #rise(nowMs: number, tookMs: number): void {
