@@ -1,4 +1,4 @@
-import { fromBinary, type Message } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { deadlineExceeded, type EndUser } from "../context/call-context.ts";
 import { type Deadlines, type Expiring, processDeadlines } from "../context/deadlines.ts";
@@ -183,7 +183,7 @@ export class Attempt implements TunnelCall, Expiring {
     const metadata = header === undefined && trailer === undefined ? undefined : new TunnelMetadata(header, trailer);
     let output: Message;
     try {
-      output = fromBinary(this.call.called.desc.output, message);
+      output = this.call.called.decode(message);
     } catch (cause) {
       this.failed(unreadable(cause));
       return;

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../contract/clock.ts";
+import { createMessageDecoder, type DecodeMessage } from "../contract/decode-message.ts";
 import { createMessageEncoder, type EncodeMessage } from "../contract/encode-message.ts";
 import { EncodeScratch } from "../contract/encode-scratch.ts";
 import { type MethodPolicy, readPolicies } from "../contract/policy.ts";
@@ -14,6 +15,8 @@ export interface CalledMethod {
   readonly index: number;
   /** Encodes a request; the bytes are good until the next one is encoded. */
   readonly encode: EncodeMessage;
+  /** Decodes an answer. @throws Error if it is no valid message */
+  readonly decode: DecodeMessage;
   /** Longest that one attempt may take, the call's own deadline apart. */
   readonly attemptTimeoutMs: number;
   /** Undefined if the contract does not allow it. */
@@ -40,8 +43,10 @@ export function createCalledMethods(
       const hedging = policy.hedging ? createHedging(clock) : undefined;
       const durations = durationsOf(policy.path);
       const largeAnswerAtMs = Number.NEGATIVE_INFINITY;
-      const [index, encode] = [known.size, createMessageEncoder(desc.input, scratch)];
-      known.set(desc, { desc, policy, index, encode, attemptTimeoutMs, hedging, durations, largeAnswerAtMs });
+      const index = known.size;
+      const encode = createMessageEncoder(desc.input, scratch);
+      const decode = createMessageDecoder(desc.output);
+      known.set(desc, { desc, policy, index, encode, decode, attemptTimeoutMs, hedging, durations, largeAnswerAtMs });
     }
   };
   return (method) => {

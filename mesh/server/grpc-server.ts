@@ -149,7 +149,7 @@ async function writeOutputs(
   sendHeader();
 }
 
-async function* readInputs(route: Route, call: ServerDuplexStream<Buffer, Buffer>): AsyncIterable<Input> {
+async function* readInputs(route: ServedRoute, call: ServerDuplexStream<Buffer, Buffer>): AsyncIterable<Input> {
   // Iterating a duplex destroys it when its input ends, before the answers have left.
   const readable: Readable = call;
   for await (const buffer of readable.iterator({ destroyOnReturn: false })) yield decodeRequest(route, buffer);

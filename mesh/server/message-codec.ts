@@ -1,17 +1,16 @@
-import { create, type DescMessage, fromBinary, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { create, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { rpcError } from "../contract/errors.ts";
 import { malformed } from "./malformed.ts";
-import type { Route } from "./routes.ts";
 import type { ServedRoute } from "./served-route.ts";
 
 /** Largest message of a call or an answer. */
 export const messageBytesMax = 4 * 1024 * 1024;
 
 /** A request's message. @throws ConnectError INVALID_ARGUMENT if it is none */
-export function decodeRequest({ method }: Route, bytes: Uint8Array): MessageShape<DescMessage> {
+export function decodeRequest({ method, decode }: ServedRoute, bytes: Uint8Array): MessageShape<DescMessage> {
   try {
-    return fromBinary(method.input, bytes);
+    return decode(bytes);
   } catch (cause) {
     throw malformed(method.input, cause);
   }

@@ -1,5 +1,6 @@
 import { type DescMessage, hasOption } from "@bufbuild/protobuf";
 import { type CopyMessage, createMessageCopier } from "../contract/copy-message.ts";
+import { createMessageDecoder, type DecodeMessage } from "../contract/decode-message.ts";
 import { createMessageEncoder, type EncodeMessage } from "../contract/encode-message.ts";
 import type { EncodeScratch } from "../contract/encode-scratch.ts";
 import { field as fieldRules, message as messageRules, oneof as oneofRules } from "../gen/buf/validate/validate_pb.ts";
@@ -14,7 +15,8 @@ export interface ServedRoute extends Route {
   readonly probe: boolean;
   /** Whether anything in a request has a rule. */
   readonly ruled: boolean;
-  /** Encodes an answer. */
+  /** Decodes a request, and encodes an answer. */
+  readonly decode: DecodeMessage;
   readonly encode: EncodeMessage;
   /** For calls of the same process: the handler's own copy of a request, and the caller's of an answer. */
   readonly copyRequest: CopyMessage;
@@ -31,6 +33,7 @@ export function prepareRoute(route: Route, telemetry: Telemetry, scratch: Encode
     spec,
     durations: telemetry.callDurations("rpc.server.call.duration", "Calls handled", attributes),
     probe: policy.path.startsWith("grpc.health.v1."),
+    decode: createMessageDecoder(method.input),
     encode: createMessageEncoder(method.output, scratch),
     copyRequest: createMessageCopier(method.input),
     copyAnswer: createMessageCopier(method.output),
