@@ -52,6 +52,9 @@ const spillFactor = 5;
 /** Where both draws hit the same endpoint, another is taken if it costs less than this part: else weights would not hold. */
 const changeFactor = 0.2;
 
+/** To ask costs no call: who is away may be back at any time. */
+const askAgainMaxMs = 4_000;
+
 export function createBalancer<E extends Balanceable, Key>(options: BalancerOptions<E, Key>): Balancer<E, Key> {
   return new PowerOfTwo(options);
 }
@@ -114,9 +117,11 @@ class PowerOfTwo<E extends Balanceable, Key> implements Balancer<E, Key> {
   }
 
   asked(member: E, nowMs: number, isWell: boolean): void {
-    if (member.balanced.isRemoved) return;
-    if (member.balanced.outlier.isEjected) this.#learn(member, nowMs, nowMs, !isWell);
-    else if (!isWell && this.#mayEject()) this.#eject(member, nowMs);
+    const { isRemoved, outlier } = member.balanced;
+    if (isRemoved) return;
+    if (outlier.isEjected && isWell) this.#readmit(member, nowMs);
+    else if (outlier.isEjected) this.#ejectAgain(member, nowMs, askAgainMaxMs);
+    else if (!isWell && this.#mayEject()) this.#eject(member, nowMs, askAgainMaxMs);
   }
 
   update(nowMs: number, candidates: readonly Candidate<E>[]): void {
@@ -215,14 +220,14 @@ class PowerOfTwo<E extends Balanceable, Key> implements Balancer<E, Key> {
     return this.#ejected.length + 1 <= this.#members.length / 2;
   }
 
-  #eject(member: E, nowMs: number): void {
-    member.balanced.outlier.eject(nowMs, this.#random);
+  #eject(member: E, nowMs: number, forMaxMs?: number): void {
+    member.balanced.outlier.eject(nowMs, this.#random, forMaxMs);
     this.#arrange();
     this.#options.onEjection?.(member, true);
   }
 
-  #ejectAgain(member: E, nowMs: number): void {
-    member.balanced.outlier.eject(nowMs, this.#random);
+  #ejectAgain(member: E, nowMs: number, forMaxMs?: number): void {
+    member.balanced.outlier.eject(nowMs, this.#random, forMaxMs);
     this.#planProbe();
   }
 

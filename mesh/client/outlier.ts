@@ -87,9 +87,9 @@ export class Outlier {
     return this.#probeDueAtMs;
   }
 
-  eject(nowMs: number, random: Random): void {
+  eject(nowMs: number, random: Random, forMaxMs = ejectionMs.max): void {
     if (!this.#isEjected && nowMs - this.#readmittedAtMs > forgetAfterMs) this.#ejections = 0;
-    const forMs = Math.min(ejectionMs.max, ejectionMs.first * 2 ** this.#ejections);
+    const forMs = Math.min(forMaxMs, ejectionMs.first * 2 ** this.#ejections);
     this.#ejections += 1;
     this.#isEjected = true;
     this.#ejectedAtMs = nowMs;

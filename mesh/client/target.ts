@@ -70,8 +70,7 @@ const healthTimeoutMs = 1_000;
 export function createTarget(options: TargetOptions): Target {
   const { name, edge, connect, seat, clock, onBreakerChange } = options;
   const endpoints = new Map<string, Endpoint>();
-  /** Those that are being asked whether they are well. */
-  const asking = new Set<Endpoint>();
+  const suspects = new Set<Endpoint>();
   const opening = createOpening(openingTimeoutMs);
   let closed = false;
 
@@ -91,10 +90,18 @@ export function createTarget(options: TargetOptions): Target {
     );
   /** Whether an instance is well is not found out at the cost of a call, which might not be one to repeat. */
   const ask = async (endpoint: Endpoint): Promise<void> => {
-    asking.add(endpoint);
     const isWell = await endpoint.connector.isWell(healthTimeoutMs);
-    asking.delete(endpoint);
     if (!closed) balancer.asked(endpoint, clock.monotonic(), isWell);
+  };
+  /** A call failed as it would if the instance were away or frozen. If it is, no other call shall find that out. */
+  const suspect = async (endpoint: Endpoint): Promise<void> => {
+    if (suspects.has(endpoint) || endpoint.balanced.outlier.isEjected) return;
+    suspects.add(endpoint);
+    const isWell = await endpoint.connector.isWell(healthTimeoutMs);
+    suspects.delete(endpoint);
+    if (!closed && !isWell && !endpoint.balanced.outlier.isEjected) {
+      balancer.asked(endpoint, clock.monotonic(), false);
+    }
   };
   /** Where nobody else is left, one that wants no new calls may still have to say so itself. */
   const draining = (method: CalledMethod): Endpoint | undefined =>
@@ -116,7 +123,7 @@ export function createTarget(options: TargetOptions): Target {
     attemptEnded({ endpoint, startedAtMs, endedAtMs, hurried }, error) {
       const verdict = error === undefined ? "well" : loadVerdictOf(error, hurried);
       balancer.ended(endpoint, endedAtMs, startedAtMs, verdict);
-      if (verdict === "ill" && isSilence(error) && !asking.has(endpoint)) void ask(endpoint);
+      if (verdict === "ill" && isSilence(error)) void suspect(endpoint);
     },
     beginStream(method, nowMs) {
       const endpoint = pick(method, nowMs);
