@@ -12,8 +12,8 @@ export interface MemoryEnd extends TunnelStream {
 
 /** Creates both ends of a tunnel's stream. @param framesMax so many unread ones block a writer */
 export function createStreamPair(framesMax = 16): { client: MemoryEnd; server: MemoryEnd } {
-  const client = new End(framesMax);
-  const server = new End(framesMax);
+  const client = new End(framesMax, false);
+  const server = new End(framesMax, true);
   client.peer = server;
   server.peer = client;
   return { client, server };
@@ -25,6 +25,8 @@ class End implements MemoryEnd {
   endedWith: MemoryEnd["endedWith"];
   readonly received: Buffer[] = [];
   readonly #framesMax: number;
+  /** As with a gRPC call, the server's end is the end of both sides. */
+  readonly #isServer: boolean;
   #queue: Buffer[] = [];
   #listener: TunnelStreamListener | undefined;
   #isDelivering = false;
@@ -32,8 +34,9 @@ class End implements MemoryEnd {
   #hasEnded = false;
   #isOver = false;
 
-  constructor(framesMax: number) {
+  constructor(framesMax: number, isServer: boolean) {
     this.#framesMax = framesMax;
+    this.#isServer = isServer;
   }
 
   get #other(): End {
@@ -108,7 +111,7 @@ class End implements MemoryEnd {
       listener.ended();
     }
     if (ended !== "ok" && ended !== "cut") this.#close(ended);
-    else if (this.endedWith !== undefined) this.#close(undefined);
+    else if (!this.#isServer || this.endedWith !== undefined) this.#close(undefined);
     if (this.#isOver) this.#other.#close(undefined);
   }
 
