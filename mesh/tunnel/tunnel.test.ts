@@ -1,7 +1,9 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test, vi } from "vitest";
 import { errorReason, mayHaveRunReason, notRunReason, rpcError } from "../contract/errors.ts";
 import { forbidRetry, pushbackMs } from "../contract/pushback.ts";
+import { ClientFrameSchema } from "../gen/weft/tunnel/v1/tunnel_pb.ts";
 import { callsMax, flushCallsMax, requestBytesInFlightMax, requestBytesMax, stallTimeoutMs } from "./limits.ts";
 import { openTestTunnel, TestCall, type TestServed } from "./testing-ends.ts";
 
@@ -214,6 +216,21 @@ describe("a cancelled call", () => {
     }
     expect(tunnel.told).toEqual(["opened"]);
   });
+});
+
+test("no frame cancels an id and uses it again: generated code would not know which came first", async () => {
+  const held: TestServed[] = [];
+  const tunnel = await openTestTunnel({ onCall: (call) => void held.push(call) });
+  const [cancelled, other] = [tunnel.send({ text: "cancelled" }), tunnel.send({ text: "other" })];
+  while (held.length < 2) await turn();
+  const later: TestCall[] = [];
+  other.answered = () => later.push(tunnel.send({ text: "later" }), tunnel.send({ text: "later" }));
+  for (const call of held) tunnel.server.answer(call, Buffer.from("x"));
+  tunnel.client.cancel(cancelled);
+  while (held.length < 4) await turn();
+  const frames = tunnel.streams.server.received.map((frame) => fromBinary(ClientFrameSchema, frame));
+  expect(frames.flatMap(({ cancels }) => cancels)).toEqual([0]);
+  for (const { calls, cancels } of frames) expect(calls.filter(({ id }) => cancels.includes(id))).toEqual([]);
 });
 
 describe("draining", () => {
