@@ -19,19 +19,25 @@ export interface EdgeSettings {
 
 /** Creates the settings that nobody has changed. */
 export function createEdgeSettings(transport: TransportChoice = "auto"): EdgeSettings {
-  let split: ReadonlyMap<string, number> = new Map();
-  return {
-    transport,
-    faults: undefined,
-    get split() {
-      return split;
-    },
-    set split(percentages) {
-      split = percentages;
-      this.onSplit(percentages);
-    },
-    onSplit: () => undefined,
-  };
+  return new LiveSettings(transport);
+}
+
+class LiveSettings implements EdgeSettings {
+  transport: TransportChoice;
+  faults: readonly InjectedFault[] | undefined = undefined;
+  onSplit: EdgeSettings["onSplit"] = () => undefined;
+  #split: ReadonlyMap<string, number> = new Map();
+
+  constructor(transport: TransportChoice) {
+    this.transport = transport;
+  }
+  get split(): ReadonlyMap<string, number> {
+    return this.#split;
+  }
+  set split(percentages: ReadonlyMap<string, number>) {
+    this.#split = percentages;
+    this.onSplit(percentages);
+  }
 }
 
 /** Applies the runtime overrides in force to edges, each time that they change; what they no longer name is as it was before. */

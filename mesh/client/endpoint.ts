@@ -42,8 +42,6 @@ export interface StreamAnswer<O extends DescMessage> {
 
 /** The ways to one instance, a gRPC channel, tunnels, or a call within the process. */
 export interface Connector {
-  /** The instance has said that it wants no new calls. */
-  readonly draining: boolean;
   /** Sends an attempt, and tells it of its end. Never throws: what cannot be sent fails. */
   unary(attempt: Attempt): void;
   /** Fails with ConnectError only. */
@@ -62,6 +60,8 @@ export interface Endpoint extends Balanceable {
   /** As the resolver last described it; the address never changes. */
   instance: Instance;
   readonly connector: Connector;
+  /** The instance has said, of late, that it wants no new calls. */
+  readonly draining: boolean;
   /** Attempts and streams under way. */
   readonly outstanding: number;
   /** The breaker of a method here. */
@@ -77,48 +77,68 @@ export interface Endpoint extends Balanceable {
   close(): void;
 }
 
+/** Opens the ways to an instance. @param onDraining told when the instance wants no new calls, and when that is over */
+export type Connect = (instance: Instance, onDraining: (draining: boolean) => void) => Connector;
+
 /** Creates an endpoint. @param createBreaker makes the breaker of a method that is called here for the first time */
 export function createEndpoint(
   instance: Instance,
-  connector: Connector,
+  connect: Connect,
   createBreaker: (path: string) => Breaker,
 ): Endpoint {
-  // By the method's index: a call looks one up for each endpoint that it considers.
-  const breakers: Breaker[] = [];
-  const paths: string[] = [];
-  const balanced = new BalancedEndpoint();
-  let outstanding = 0;
-  let retired = false;
-  return {
-    instance,
-    connector,
-    balanced,
-    get outstanding() {
-      return outstanding;
-    },
-    breaker(method) {
-      const known = breakers[method.index];
-      if (known !== undefined) return known;
-      const created = createBreaker(method.policy.path);
-      breakers[method.index] = created;
-      paths[method.index] = method.policy.path;
-      return created;
-    },
-    breakers: () => breakers.flatMap((breaker, index) => [[paths[index] ?? "", breaker] as const]),
-    began(nowMs) {
-      outstanding += 1;
-      balanced.load.begin(nowMs);
-    },
-    ended() {
-      outstanding -= 1;
-      if (retired && outstanding === 0) connector.close();
-    },
-    retire() {
-      retired = true;
-      if (outstanding === 0) connector.close();
-    },
-    close: () => connector.close(),
-  };
+  return new OpenEndpoint(instance, connect, createBreaker);
+}
+
+/** A class, since there are many of them: V8 makes a slow dictionary of every further object literal with a getter. */
+class OpenEndpoint implements Endpoint {
+  instance: Instance;
+  readonly connector: Connector;
+  readonly balanced = new BalancedEndpoint();
+  draining = false;
+  outstanding = 0;
+  #retired = false;
+  /** By the method's index: a call looks one up for each endpoint that it considers. */
+  readonly #breakers: Breaker[] = [];
+  readonly #paths: string[] = [];
+  readonly #createBreaker: (path: string) => Breaker;
+
+  constructor(instance: Instance, connect: Connect, createBreaker: (path: string) => Breaker) {
+    this.instance = instance;
+    this.#createBreaker = createBreaker;
+    this.connector = connect(instance, (draining) => {
+      this.draining = draining;
+    });
+  }
+  breaker(method: CalledMethod): Breaker {
+    return this.#breakers[method.index] ?? this.#addBreaker(method);
+  }
+  #addBreaker({ index, policy }: CalledMethod): Breaker {
+    const created = this.#createBreaker(policy.path);
+    this.#breakers[index] = created;
+    this.#paths[index] = policy.path;
+    return created;
+  }
+  breakers(): (readonly [path: string, breaker: Breaker])[] {
+    return this.#breakers.flatMap((breaker, index) => [[this.#paths[index] ?? "", breaker] as const]);
+  }
+  began(nowMs: number): void {
+    this.outstanding += 1;
+    this.balanced.load.begin(nowMs);
+  }
+  ended(): void {
+    this.outstanding -= 1;
+    this.#closeIfDone();
+  }
+  retire(): void {
+    this.#retired = true;
+    this.#closeIfDone();
+  }
+  #closeIfDone(): void {
+    if (this.#retired && this.outstanding === 0) this.connector.close();
+  }
+  close(): void {
+    this.connector.close();
+  }
 }
 
 /**

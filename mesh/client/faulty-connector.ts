@@ -24,9 +24,6 @@ export function createFaultyConnector(connector: Connector, options: FaultyConne
     faults.find(({ method, percentage }) => (method === undefined || method === path) && random() * 100 < percentage);
 
   return {
-    get draining() {
-      return connector.draining;
-    },
     unary(attempt) {
       const fault = edge.faults && draw(edge.faults, attempt.path);
       if (fault === undefined) connector.unary(attempt);

@@ -28,7 +28,6 @@ export function createGrpcConnector(
 ): Connector {
   const connections = createConnections(() => openGrpcClient(address, service, credentials), clock);
   return {
-    draining: false,
     unary(attempt) {
       try {
         sendUnary(attempt, connections, clock);

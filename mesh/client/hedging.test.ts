@@ -35,7 +35,6 @@ function clientOf(addresses: readonly string[]) {
   const sent: Attempt[] = [];
   const cancelled: Cancelled[] = [];
   const connector: Connector = {
-    draining: false,
     unary(attempt) {
       sent.push(attempt);
       attempt.sent = { cancel: (own, reason) => void cancelled.push({ attempt: own, reason }) };
@@ -44,7 +43,13 @@ function clientOf(addresses: readonly string[]) {
     isWell: async () => true,
     close: () => undefined,
   };
-  const endpoints = addresses.map((address) => createEndpoint({ address }, connector, () => createBreaker()));
+  const endpoints = addresses.map((address) =>
+    createEndpoint(
+      { address },
+      () => connector,
+      () => createBreaker(),
+    ),
+  );
   const budget: RetryBudget = createRetryBudget();
   const observer = createClientObservers(telemetry)("echo");
   const pick = (_method: unknown, _nowMs: number, last?: Endpoint): Endpoint => {
@@ -52,7 +57,7 @@ function clientOf(addresses: readonly string[]) {
     if (picked === undefined) throw new Error("no endpoint");
     return picked;
   };
-  const target = { name: "echo", pick, attemptEnded: () => undefined } as unknown as Target;
+  const target = { name: "echo", pick, opening: () => undefined, attemptEnded: () => undefined } as unknown as Target;
   const clock = { now: () => Date.now(), monotonic: () => performance.now() };
   const pipeline = { target, budget, observer, clock, random: () => 0 };
   const client = createClient(

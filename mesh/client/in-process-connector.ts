@@ -36,7 +36,6 @@ export function createInProcessConnector(
     return found;
   };
   return {
-    draining: false,
     unary(attempt) {
       try {
         const sent = new SentCall(attempt, peer, clock);

@@ -1,6 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { type Clock, type Random, systemClock } from "../contract/clock.ts";
-import type { Discovery, Instance, Resolver } from "../contract/discovery.ts";
+import type { Discovery, Resolver } from "../contract/discovery.ts";
 import { createOverrides, type KnownOverride } from "../overrides/overrides.ts";
 import type { BreakerState, BreakerStatus } from "../resilience/breaker.ts";
 import { createRetryBudget, type RetryBudget } from "../resilience/retry-budget.ts";
@@ -9,7 +9,7 @@ import type { InProcessNetwork } from "../server/in-process-network.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { createCalledMethods } from "./called-method.ts";
 import { createEdgeSettings, createOverriding, type EdgeSettings, type TransportChoice } from "./edge-settings.ts";
-import type { Connector } from "./endpoint.ts";
+import type { Connect } from "./endpoint.ts";
 import { createFaultyConnector } from "./faulty-connector.ts";
 import { createInProcessConnector } from "./in-process-connector.ts";
 import { createClientObservers } from "./observe.ts";
@@ -73,15 +73,15 @@ export function createMesh(options: MeshOptions): Mesh {
     edges.set(service, settings);
     return settings;
   };
-  const connectorsOf = (service: string): ((instance: Instance) => Connector) => {
+  const connectorsOf = (service: string): Connect => {
     const faulty = { edge: edge(service), clock, random };
     if (inProcess) {
       return () => createFaultyConnector(createInProcessConnector(inProcess, service, credentials.id, clock), faulty);
     }
     const channelCredentials = credentials.forClient(service);
-    return ({ address }) => {
-      const remote = { address, service, credentials: channelCredentials, edge: edge(service), clock, random };
-      return createFaultyConnector(createRemoteConnector(remote), faulty);
+    const remote = { service, credentials: channelCredentials, edge: edge(service), clock, random };
+    return ({ address }, onDraining) => {
+      return createFaultyConnector(createRemoteConnector({ ...remote, address, onDraining }), faulty);
     };
   };
   const open = (service: string): Transport => {

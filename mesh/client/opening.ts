@@ -1,7 +1,7 @@
 /** The start of a target, when it is not yet known whom its calls can go to. */
 export interface Opening {
   /** Resolves when it has ended; undefined from then on. */
-  readonly until: Promise<void> | undefined;
+  until(): Promise<void> | undefined;
   end(): void;
 }
 
@@ -16,9 +16,7 @@ export function createOpening(timeoutMs: number): Opening {
   };
   const timer = setTimeout(end, timeoutMs).unref();
   return {
-    get until() {
-      return until;
-    },
+    until: () => until,
     end,
   };
 }

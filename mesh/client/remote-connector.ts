@@ -23,6 +23,8 @@ export interface RemoteConnectorOptions {
   readonly service: string;
   readonly credentials: ChannelCredentials;
   readonly edge: EdgeSettings;
+  /** Told when the instance wants no new calls, and when that is over. */
+  readonly onDraining: (draining: boolean) => void;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -59,7 +61,13 @@ export function createRemoteConnector(options: RemoteConnectorOptions): Connecto
       { clock },
     );
   };
-  const tunnels = createTunnels({ open, otherwise, history: createTunnelHistory(random), clock });
+  const tunnels = createTunnels({
+    open,
+    otherwise,
+    onDraining: options.onDraining,
+    history: createTunnelHistory(random),
+    clock,
+  });
 
   const send = (attempt: Attempt): void => {
     const { transport } = edge;
@@ -68,9 +76,6 @@ export function createRemoteConnector(options: RemoteConnectorOptions): Connecto
     else if (!tunnels.send(attempt)) otherwise(attempt);
   };
   return {
-    get draining() {
-      return tunnels.draining;
-    },
     unary(attempt) {
       try {
         send(attempt);

@@ -70,7 +70,7 @@ async function open<I extends DescMessage, O extends DescMessage>(
   inputs: AsyncIterable<MessageShape<I>>,
   request: StreamRequest,
 ): Promise<StreamAnswer<O>> {
-  if (target.opening !== undefined) await target.opening;
+  await target.opening();
   if (request.signal?.aborted) throw cancellation(request.signal);
   if (request.deadlineMs <= clock.now()) throw deadlineExceeded();
   const stream = target.beginStream(called, clock.monotonic());

@@ -46,7 +46,6 @@ afterEach(() => void vi.useRealTimers());
 function connect({ address }: Instance): Connector {
   open.add(address);
   return {
-    draining: false,
     unary(attempt) {
       const code = failing.get(address);
       if (code === undefined) attempt.succeeded(create(EchoRequestSchema), undefined, clock.monotonic());

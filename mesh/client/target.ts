@@ -13,7 +13,7 @@ import type { Attempt } from "./attempt.ts";
 import { createBalancer } from "./balancer.ts";
 import type { CalledMethod } from "./called-method.ts";
 import type { EdgeSettings } from "./edge-settings.ts";
-import { type Connector, createEndpoint, type Endpoint } from "./endpoint.ts";
+import { type Connect, createEndpoint, type Endpoint } from "./endpoint.ts";
 import type { LoadVerdict } from "./endpoint-load.ts";
 import { createOpening } from "./opening.ts";
 import { createStreamUnderWay, type StreamUnderWay } from "./stream-under-way.ts";
@@ -34,7 +34,7 @@ export interface Target {
   /** Told of the end of each unary attempt. */
   attemptEnded(attempt: Attempt, error: ConnectError | undefined): void;
   /** While no instance is known yet, and not for long: resolves when one is, or when it is time to do without. */
-  readonly opening: Promise<void> | undefined;
+  opening(): Promise<void> | undefined;
   /** Chooses an endpoint for a stream. @throws as pick() */
   beginStream(method: CalledMethod, nowMs: number): StreamUnderWay;
   /** The instances that there are now: endpoints of new ones are opened, those of others retire. */
@@ -51,7 +51,7 @@ export type OnBreakerChange = (status: BreakerStatus) => void;
 export interface TargetOptions {
   readonly name: string;
   readonly edge: EdgeSettings;
-  readonly connect: (instance: Instance) => Connector;
+  readonly connect: Connect;
   /** Where this process sits among those that call the same service. */
   readonly seat: Seat;
   /** Where it runs: instances there are preferred. */
@@ -75,7 +75,7 @@ export function createTarget(options: TargetOptions): Target {
   let closed = false;
 
   const balancer = createBalancer<Endpoint, CalledMethod>({
-    admits: (endpoint, method) => !endpoint.connector.draining && endpoint.breaker(method).admits(),
+    admits: (endpoint, method) => !endpoint.draining && endpoint.breaker(method).admits(),
     random: options.random,
     zone: options.zone,
     onEjection: ({ instance }, ejected) => options.onEjection(instance.address, ejected),
@@ -83,7 +83,7 @@ export function createTarget(options: TargetOptions): Target {
   edge.onSplit = (percentages) => balancer.split(percentages);
   balancer.split(edge.split);
   const open = (instance: Instance): Endpoint =>
-    createEndpoint(instance, connect(instance), (method) =>
+    createEndpoint(instance, connect, (method) =>
       createBreaker((state: BreakerState) =>
         onBreakerChange({ target: name, endpoint: instance.address, method, state }),
       ),
@@ -105,7 +105,7 @@ export function createTarget(options: TargetOptions): Target {
   };
   /** Where nobody else is left, one that wants no new calls may still have to say so itself. */
   const draining = (method: CalledMethod): Endpoint | undefined =>
-    balancer.members.find(({ connector, breaker }) => connector.draining && breaker(method).admits());
+    balancer.members.find((endpoint) => endpoint.draining && endpoint.breaker(method).admits());
   const pick = (method: CalledMethod, nowMs: number, last?: Endpoint): Endpoint => {
     if (closed) throw rpcError(Code.Canceled, `this process is ending: it calls ${name} no more`);
     const due = balancer.takeProbe(nowMs);
@@ -116,9 +116,7 @@ export function createTarget(options: TargetOptions): Target {
   return {
     name,
     edge,
-    get opening() {
-      return opening.until;
-    },
+    opening: () => opening.until(),
     pick,
     attemptEnded({ endpoint, startedAtMs, endedAtMs, hurried }, error) {
       const verdict = error === undefined ? "well" : loadVerdictOf(error, hurried);
@@ -149,8 +147,10 @@ export function createTarget(options: TargetOptions): Target {
       opening.end();
     },
     breakers: () =>
-      [...endpoints.values()].flatMap(({ instance, breakers }) =>
-        [...breakers()].map(([method, { state }]) => ({ target: name, endpoint: instance.address, method, state })),
+      [...endpoints.values()].flatMap((endpoint) =>
+        [...endpoint.breakers()].map(([method, { state }]) => {
+          return { target: name, endpoint: endpoint.instance.address, method, state };
+        }),
       ),
     close() {
       closed = true;

@@ -23,14 +23,14 @@ export interface TunnelsOptions {
   readonly open: (listener: ClientTunnelListener) => ClientTunnel;
   /** Takes attempts that have waited in vain. */
   readonly otherwise: (attempt: Attempt) => void;
+  /** Told when the instance has said that it wants no new calls, and when that is over. */
+  readonly onDraining: (draining: boolean) => void;
   readonly history: TunnelHistory;
   readonly clock: Clock;
 }
 
 /** The tunnels to one instance: opened when calls come, replaced before they are old, given up where they keep breaking. */
 export interface Tunnels {
-  /** The instance has said, of late, that it wants no new calls. */
-  readonly draining: boolean;
   /** Sends an attempt, now or when a tunnel is open. False: none takes it, and nothing is kept of it. */
   send(attempt: Attempt): boolean;
   /** Ends the tunnels when their calls are answered. The next send() opens others. */
@@ -56,10 +56,6 @@ class TunnelPool implements Tunnels, Sent {
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
-  }
-
-  get draining(): boolean {
-    return this.#drainingTimer !== undefined;
   }
 
   send(attempt: Attempt): boolean {
@@ -172,6 +168,7 @@ class TunnelPool implements Tunnels, Sent {
 
   #drains(does: boolean): void {
     clearTimeout(this.#drainingTimer);
+    if (does || this.#drainingTimer !== undefined) this.#options.onDraining(does);
     this.#drainingTimer = does ? setTimeout(() => this.#drains(false), drainingMs).unref() : undefined;
   }
 

@@ -136,8 +136,9 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage>
       if (this.#signal !== undefined) this.#obey(this.#signal);
       this.#earn();
       const { target } = this.#pipeline;
-      if (target.opening === undefined) this.#try(this.#madeMs, this.startedAtMs);
-      else this.#tryAfter(target.opening);
+      const opening = target.opening();
+      if (opening === undefined) this.#try(this.#madeMs, this.startedAtMs);
+      else this.#tryAfter(opening);
     } catch (error) {
       this.#fail(asConnectError(error));
     }

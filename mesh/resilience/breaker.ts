@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { CircuitState, circuitBreaker, DelegateBackoff, handleWhenResult } from "cockatiel";
+import { type CircuitBreakerPolicy, CircuitState, circuitBreaker, DelegateBackoff, handleWhenResult } from "cockatiel";
 import { meaningOf } from "../contract/errors.ts";
 import { TripRule } from "./trip-rule.ts";
 
@@ -56,76 +56,100 @@ export type Verdict = "well" | "ill" | "unknown";
  * @param onChange is told of each change of state
  */
 export function createBreaker(onChange: (state: BreakerState) => void = () => undefined): Breaker {
-  let waitMs = 0;
-  let probeDueAt = 0;
-  const rule = new TripRule();
-  const policy = circuitBreaker(
-    handleWhenResult((verdict) => verdict === "ill"),
-    {
-      breaker: rule,
-      halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-        waitMs = Math.min(probeAfterMs.max, probeAfterMs.initial * 2 ** (attempt - 1));
-        return waitMs;
-      }),
-    },
-  );
-  policy.onStateChange((state) => {
-    if (state === CircuitState.Open) probeDueAt = Date.now() + waitMs;
-    onChange(stateName(state));
-  });
+  return new PolicyBreaker(onChange);
+}
 
-  // What cockatiel's execute() does around a call in the closed state, without its promises: four for each call.
-  const whileClosed: Trial = {
-    opened: () => undefined,
-    ended(error, hurried) {
-      const verdict = error === undefined ? "well" : verdictOf(error, hurried);
-      if (verdict === "well") rule.success(CircuitState.Closed);
-      else if (verdict === "unknown") return;
-      else if (policy.state === CircuitState.Closed) policy.execute(() => verdict).catch(() => undefined);
-      // It has opened meanwhile: this is no probe.
-      else rule.failure(CircuitState.Closed);
-    },
+/** A class, since there are many of them: V8 makes a slow dictionary of every further object literal with a getter. */
+class PolicyBreaker implements Breaker {
+  readonly #rule = new TripRule();
+  readonly #policy: CircuitBreakerPolicy;
+  readonly #whileClosed: Trial;
+  #waitMs = 0;
+  #probeDueAt = 0;
+
+  constructor(onChange: (state: BreakerState) => void) {
+    this.#policy = circuitBreaker(
+      handleWhenResult((verdict) => verdict === "ill"),
+      {
+        breaker: this.#rule,
+        halfOpenAfter: new DelegateBackoff(({ attempt }) => {
+          this.#waitMs = Math.min(probeAfterMs.max, probeAfterMs.initial * 2 ** (attempt - 1));
+          return this.#waitMs;
+        }),
+      },
+    );
+    this.#policy.onStateChange((state) => {
+      if (state === CircuitState.Open) this.#probeDueAt = Date.now() + this.#waitMs;
+      onChange(stateName(state));
+    });
+    this.#whileClosed = new TrialWhileClosed(this.#policy, this.#rule);
+  }
+
+  get state(): BreakerState {
+    return stateName(this.#policy.state);
+  }
+
+  admits(): boolean {
+    const { state } = this.#policy;
+    if (state === CircuitState.Closed) return true;
+    // Half-open means that the probe is under way. cockatiel would let further calls wait for it; ours go elsewhere.
+    return state === CircuitState.Open && Date.now() >= this.#probeDueAt;
+  }
+
+  begin(kind: "unary" | "streaming"): Trial {
+    if (this.#policy.state === CircuitState.Closed) return this.#whileClosed;
+    return probe(this.#policy, kind === "unary" ? "ill" : "well");
+  }
+
+  async execute<T>(call: () => Promise<T>, hurried?: boolean): Promise<T> {
+    const trial = this.begin("unary");
+    try {
+      const value = await call();
+      trial.ended();
+      return value;
+    } catch (error) {
+      trial.ended(error, hurried);
+      throw error;
+    }
+  }
+}
+
+/** What cockatiel's execute() does around a call in the closed state, without its promises: four for each call. */
+class TrialWhileClosed implements Trial {
+  readonly #policy: CircuitBreakerPolicy;
+  readonly #rule: TripRule;
+
+  constructor(policy: CircuitBreakerPolicy, rule: TripRule) {
+    this.#policy = policy;
+    this.#rule = rule;
+  }
+  opened(): void {
+    // A stream's end decides.
+  }
+  ended(error?: unknown, hurried?: boolean): void {
+    const verdict = error === undefined ? "well" : verdictOf(error, hurried);
+    if (verdict === "well") this.#rule.success(CircuitState.Closed);
+    else if (verdict === "unknown") return;
+    else if (this.#policy.state === CircuitState.Closed) this.#policy.execute(() => verdict).catch(() => undefined);
+    // It has opened meanwhile: this is no probe.
+    else this.#rule.failure(CircuitState.Closed);
+  }
+}
+
+/** Begins the probe that is due. */
+function probe(policy: CircuitBreakerPolicy, whenQuiet: Verdict): Trial {
+  const told = Promise.withResolvers<Verdict>();
+  const tell = (verdict: Verdict): void => {
+    clearTimeout(timer);
+    // cockatiel would take a probe that told nothing for a good one: it must not close the breaker.
+    told.resolve(verdict === "unknown" ? "ill" : verdict);
   };
-
-  const probe = (whenQuiet: Verdict): Trial => {
-    const told = Promise.withResolvers<Verdict>();
-    const tell = (verdict: Verdict): void => {
-      clearTimeout(timer);
-      // cockatiel would take a probe that told nothing for a good one: it must not close the breaker.
-      told.resolve(verdict === "unknown" ? "ill" : verdict);
-    };
-    const timer = setTimeout(tell, probeTimeoutMs, whenQuiet);
-    timer.unref();
-    policy.execute(() => told.promise).catch(() => undefined);
-    return {
-      opened: () => tell("well"),
-      ended: (error, hurried) => tell(error === undefined ? "well" : verdictOf(error, hurried)),
-    };
-  };
-  const begin: Breaker["begin"] = (kind) =>
-    policy.state === CircuitState.Closed ? whileClosed : probe(kind === "unary" ? "ill" : "well");
-
+  const timer = setTimeout(tell, probeTimeoutMs, whenQuiet);
+  timer.unref();
+  policy.execute(() => told.promise).catch(() => undefined);
   return {
-    get state() {
-      return stateName(policy.state);
-    },
-    admits() {
-      if (policy.state === CircuitState.Closed) return true;
-      // Half-open means that the probe is under way. cockatiel would let further calls wait for it; ours go elsewhere.
-      return policy.state === CircuitState.Open && Date.now() >= probeDueAt;
-    },
-    begin,
-    async execute<T>(call: () => Promise<T>, hurried?: boolean) {
-      const trial = begin("unary");
-      try {
-        const value = await call();
-        trial.ended();
-        return value;
-      } catch (error) {
-        trial.ended(error, hurried);
-        throw error;
-      }
-    },
+    opened: () => tell("well"),
+    ended: (error, hurried) => tell(error === undefined ? "well" : verdictOf(error, hurried)),
   };
 }
 

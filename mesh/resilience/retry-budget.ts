@@ -25,31 +25,37 @@ export interface RetryBudget {
 
 /** Creates the budget of one client for one target. */
 export function createRetryBudget(clock: Clock = systemClock): RetryBudget {
-  // In calls, so that the sums are exact.
-  let saved = floor * callsPerRetry;
-  let refilledAt = clock.monotonic();
+  return new TokenBucket(clock);
+}
 
-  // Only asked for after a failure: a call that goes well costs an addition.
-  const refill = (): void => {
-    const now = clock.monotonic();
-    const gained = ((now - refilledAt) / 1_000) * floorPerSecond * callsPerRetry;
-    refilledAt = now;
-    if (saved < floor * callsPerRetry) saved = Math.min(floor * callsPerRetry, saved + gained);
-  };
+class TokenBucket implements RetryBudget {
+  readonly #clock: Clock;
+  /** In calls, so that the sums are exact. */
+  #saved = floor * callsPerRetry;
+  #refilledAt: number;
 
-  return {
-    earn() {
-      saved = Math.min(capacity * callsPerRetry, saved + 1);
-    },
-    spend() {
-      refill();
-      if (saved < callsPerRetry) return false;
-      saved -= callsPerRetry;
-      return true;
-    },
-    get balance() {
-      refill();
-      return saved / callsPerRetry;
-    },
-  };
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#refilledAt = clock.monotonic();
+  }
+  earn(): void {
+    this.#saved = Math.min(capacity * callsPerRetry, this.#saved + 1);
+  }
+  spend(): boolean {
+    this.#refill();
+    if (this.#saved < callsPerRetry) return false;
+    this.#saved -= callsPerRetry;
+    return true;
+  }
+  get balance(): number {
+    this.#refill();
+    return this.#saved / callsPerRetry;
+  }
+  /** Only asked for after a failure: a call that goes well costs an addition. */
+  #refill(): void {
+    const now = this.#clock.monotonic();
+    const gained = ((now - this.#refilledAt) / 1_000) * floorPerSecond * callsPerRetry;
+    this.#refilledAt = now;
+    if (this.#saved < floor * callsPerRetry) this.#saved = Math.min(floor * callsPerRetry, this.#saved + gained);
+  }
 }

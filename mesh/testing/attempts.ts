@@ -36,7 +36,11 @@ export function attemptOver<I extends DescMessage, O extends DescMessage>(
   limits: { readonly endUser?: EndUser; readonly deadlineMs?: number } = {},
 ): Promise<Answered<O>> {
   const called = createCalledMethods(() => ({ record: () => undefined }))(method);
-  const endpoint = createEndpoint({ address: "under test" }, connector, () => createBreaker());
+  const endpoint = createEndpoint(
+    { address: "under test" },
+    () => connector,
+    () => createBreaker(),
+  );
   const input = create(method.input, init);
   return new Promise((resolve, reject) => {
     const call = {
