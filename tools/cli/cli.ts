@@ -12,6 +12,7 @@ import { policyCommand } from "./commands/policy.ts";
 import { psCommand } from "./commands/ps.ts";
 import { sagaCommand } from "./commands/saga.ts";
 import { splitCommand } from "./commands/split.ts";
+import { tryCommand } from "./commands/try.ts";
 import { CliFailure, callFailure, type ExitCode, exitCodes } from "./failure.ts";
 import type { CommonOptions } from "./options.ts";
 import type { Io } from "./output.ts";
@@ -35,6 +36,7 @@ const commands = [
   policyCommand,
   splitCommand,
   faultCommand,
+  tryCommand,
 ];
 
 /**

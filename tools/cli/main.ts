@@ -11,6 +11,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: (text) => process.stderr.write(text),
   workingDirectory: process.cwd(),
   isTerminal: process.stdout.isTTY,
+  ...(process.stdin.isTTY && { setKeysAtOnce: (isOn: boolean) => void process.stdin.setRawMode(isOn) }),
   user: userName(),
 });
 // A standard input that nobody reads any more would keep the process alive.

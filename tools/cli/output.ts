@@ -6,6 +6,8 @@ export interface Io {
   workingDirectory: string;
   /** Whether stdout is a terminal, whose last line can be written anew. */
   isTerminal?: boolean;
+  /** Makes standard input tell each key as it is pressed, where it is a terminal. */
+  setKeysAtOnce?(isOn: boolean): void;
   /** Who runs the command, for the services' audit; empty if nobody knows. */
   user?: string;
 }

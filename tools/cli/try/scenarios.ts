@@ -1,7 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { waitUntil } from "../../dev/processes/wait.ts";
 import type { Replica } from "./replicas.ts";
-import type { TrackedCall, Traffic } from "./traffic.ts";
+import { startTraffic, type TrackedCall, type Traffic } from "./traffic.ts";
+import { startTryWorld } from "./world.ts";
 
 export const faults = ["frozen", "killed", "slowed", "restarted"] as const;
 export type Fault = (typeof faults)[number];
@@ -33,6 +34,21 @@ export interface FaultOptions {
 }
 
 const lateMs = 2_000;
+
+/** Every fault on both ways, each at another replica than the one before. */
+export async function runFaults(count: number, callsPerSecond: number): Promise<FaultReport[]> {
+  const reports: FaultReport[] = [];
+  await using world = await startTryWorld({ replicas: count });
+  for (const way of ["tunnel", "grpc"] as const) {
+    world.mesh.edge("echo").transport = way;
+    await using traffic = startTraffic({ transport: world.mesh.transport("echo"), callsPerSecond });
+    for (const [index, fault] of faults.entries()) {
+      const replica = world.replicas[index % count];
+      if (replica) reports.push(await runFault({ fault, way, replica, traffic }));
+    }
+  }
+  return reports;
+}
 
 /** Lets one replica go wrong under load, and mends it. */
 export async function runFault(options: FaultOptions): Promise<FaultReport> {

@@ -17,6 +17,8 @@ export interface TrackedCall {
 /** Calls to the echo service that come at a steady rate, whatever becomes of those before. */
 export interface Traffic extends AsyncDisposable {
   readonly inFlight: number;
+  /** Since the start. */
+  readonly totals: { readonly calls: number; readonly failedIdempotent: number; readonly failedOnce: number };
   /** Those that have ended, of the last minute, in the order of their ends. */
   readonly calls: readonly TrackedCall[];
   /** Resolves when all that have begun by now have ended. */
@@ -40,6 +42,7 @@ export function startTraffic({ transport, callsPerSecond }: TrafficOptions): Tra
   const client = createClient(EchoService, transport);
   const calls: TrackedCall[] = [];
   const underWay = new Set<Promise<void>>();
+  const totals = { calls: 0, failedIdempotent: 0, failedOnce: 0 };
   const startedAtMs = performance.now();
   let begun = 0;
 
@@ -53,6 +56,8 @@ export function startTraffic({ transport, callsPerSecond }: TrafficOptions): Tra
     } catch (error) {
       code = Code[ConnectError.from(error).code] ?? "Unknown";
     }
+    totals.calls += 1;
+    if (code !== undefined) totals[idempotent ? "failedIdempotent" : "failedOnce"] += 1;
     calls.push({ idempotent, startedAtMs: atMs, tookMs: performance.now() - atMs, replica, code });
   };
   const tick = (): void => {
@@ -74,6 +79,7 @@ export function startTraffic({ transport, callsPerSecond }: TrafficOptions): Tra
     get inFlight() {
       return underWay.size;
     },
+    totals,
     calls,
     settled,
     async [Symbol.asyncDispose]() {

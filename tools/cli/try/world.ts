@@ -6,10 +6,8 @@ import { createStaticDiscovery } from "@weft/mesh/discovery";
 import { loadCredentials } from "@weft/mesh/security";
 import { createTelemetry } from "@weft/mesh/telemetry";
 import { openCertificateAuthority } from "../../dev/certificates.ts";
+import { slowMs } from "./keys.ts";
 import { type Replica, startReplicas } from "./replicas.ts";
-
-/** How much later a slowed replica answers. */
-export const slowMs = 500;
 
 const trustDomain = "try.local";
 
