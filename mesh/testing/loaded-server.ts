@@ -4,12 +4,10 @@ import { serve } from "../server/serve.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
 import { echoRoutes } from "./echo.ts";
 
-/** Calls that the server's one resource serves at a time, and how long each takes: 80 a second. The others wait for it without a bound. */
-const places = 4;
-const workMs = 50;
+type Handler = (request: { readonly text: string }) => { text: string } | Promise<{ text: string }>;
 
-/** A service of its own process that has too much to do at more than 80 calls a second. Ends with its standard input. */
-async function main(directory: string, trustDomain: string): Promise<void> {
+/** A service of its own process that has too much to do at 80 to 100 calls a second. Ends with its standard input. */
+async function main(directory: string, trustDomain: string, kind: string): Promise<void> {
   const anyPort = { host: "127.0.0.1", port: 0 };
   const write = (line: string): void => void process.stderr.write(`${line}\n`);
   const telemetry = createTelemetry({ service: "echo", logLevel: "error", write });
@@ -20,7 +18,7 @@ async function main(directory: string, trustDomain: string): Promise<void> {
       healthAddress: anyPort,
       metricsAddress: anyPort,
     },
-    routes: echoRoutes({ echo: createPool() }),
+    routes: echoRoutes({ echo: kind === "computing" ? compute : createPool() }),
     credentials: await loadCredentials({ directory, trustDomain }),
     telemetry,
   });
@@ -28,13 +26,14 @@ async function main(directory: string, trustDomain: string): Promise<void> {
   process.stdin.resume().on("end", () => process.exit(0));
 }
 
-function createPool(): (request: { readonly text: string }) => Promise<{ text: string }> {
-  let free = places;
+/** Four at a time, 50 ms each; the others wait without a bound, as for a connection of a pool. */
+function createPool(): Handler {
+  let free = 4;
   const waiting: (() => void)[] = [];
   return async ({ text }) => {
     if (free > 0) free -= 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
-    await wait(workMs);
+    await wait(50);
     const next = waiting.shift();
     if (next) next();
     else free += 1;
@@ -42,5 +41,12 @@ function createPool(): (request: { readonly text: string }) => Promise<{ text: s
   };
 }
 
-const [directory = "", trustDomain = ""] = process.argv.slice(2);
-await main(directory, trustDomain);
+/** Nothing else happens in the process for 10 ms. */
+const compute: Handler = ({ text }) => {
+  const endMs = performance.now() + 10;
+  while (performance.now() < endMs);
+  return { text };
+};
+
+const [directory = "", trustDomain = "", kind = ""] = process.argv.slice(2);
+await main(directory, trustDomain, kind);
