@@ -42,6 +42,8 @@ test.each([
   [`ff${traceparent.slice(2)}`],
   [`${traceparent}-more`],
   [`${traceparent}0`],
+  [traceparent.replaceAll("-", "0")],
+  [`${traceparent.slice(0, 40)}-${traceparent.slice(41)}`],
   [traceparent.toUpperCase()],
   ["00-00000000000000000000000000000000-80000000000000ff-01"],
   ["00-fedcba98765432100123456789abcdef-0000000000000000-01"],
