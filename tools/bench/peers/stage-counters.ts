@@ -24,14 +24,14 @@ const [entered, traced] = [
 
 export const stageCounters: readonly StageCounter[] = [
   on("client", "deadline", "mesh/client/attempt.ts", "  send(): void {", "this.deadlineMs < Number.POSITIVE_INFINITY"),
-  on("client", "retry budget", "mesh/resilience/retry-budget.ts", "    earn() {"),
+  on("client", "retry budget", "mesh/resilience/retry-budget.ts", "  earn(): void {"),
   on(
     "client",
     "balancer",
     "mesh/client/target.ts",
     "const pick = (method: CalledMethod, nowMs: number, last?: Endpoint): Endpoint => {",
   ),
-  on("client", "breaker", "mesh/resilience/breaker.ts", "    ended(error, hurried) {"),
+  on("client", "breaker", "mesh/resilience/breaker.ts", "  ended(error?: unknown, hurried?: boolean): void {"),
   partly(
     "client",
     "way: tunnel",
