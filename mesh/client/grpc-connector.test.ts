@@ -12,6 +12,7 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { errorReason, notRunReason } from "../contract/errors.ts";
 import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../gen/weft/echo/v1/echo_pb.ts";
 import { attemptOver, plainRequest } from "../testing/attempts.ts";
 import { collect, failure } from "../testing/outcome.ts";
@@ -86,6 +87,21 @@ describe("a peer that is not ours", () => {
     expect((await failure(attemptOver(own, echo, request))).code).toBe(Code.Unknown);
     expect((await failure(own.stream(join, nothing(), plainRequest))).code).toBe(Code.Unimplemented);
   });
+});
+
+test("that grpc-js found no connection counts as not run, a peer that says the same of its own call does not", async () => {
+  const words = "No connection established. Last error: connect ECONNREFUSED";
+  using server = await serve({
+    Echo: (_call, callback) => callback(Object.assign(new Error(words), { code: 14 as Status, details: words })),
+  });
+  const relayed = createGrpcConnector(server.address, "echo", credentials.createInsecure());
+  const away = createGrpcConnector("127.0.0.1:1", "echo", credentials.createInsecure());
+  const reasons: (string | undefined)[] = [];
+  for (const connector of [relayed, away]) {
+    reasons.push(errorReason(await failure(attemptOver(connector, echo, request))));
+    connector.close();
+  }
+  expect(reasons).toEqual([undefined, notRunReason]);
 });
 
 test("a request that is no valid message is its maker's fault and is not sent", async () => {

@@ -239,6 +239,29 @@ describe("a client of several endpoints", () => {
   });
 });
 
+describe.each(["tunnel", "grpc"] as const)("a call that may not run twice, over %s,", (way) => {
+  test("is made elsewhere when it surely did not run", async () => {
+    await using world = await createWorld(way);
+    const dead = await world.serve("echo", echoRoutes());
+    const { address } = await world.serve("echo", echoRoutes());
+    const mesh = await world.mesh("caller", { echo: [dead.address, address] });
+    const echo = createClient(EchoService, mesh.transport("echo"));
+    for (let call = 0; call < 4; call++) await echo.echo({});
+    await dead.server[Symbol.asyncDispose]();
+    for (let call = 0; call < 20; call++) expect(await codeOf(echo.echo({}))).toBeUndefined();
+  });
+
+  test("tells its caller so when there is nowhere else to go, in words that say nothing of the caller's own call", async () => {
+    await using world = await createWorld(way);
+    const { address, server } = await world.serve("echo", echoRoutes());
+    const mesh = await world.mesh("caller", { echo: [address] });
+    const echo = createClient(EchoService, mesh.transport("echo"));
+    await server[Symbol.asyncDispose]();
+    const error = await failure(echo.echo({}));
+    expect([error.code, errorReason(error)]).toEqual([Code.Unavailable, "CALL_NOT_RUN"]);
+  });
+});
+
 describe("an address without a server", () => {
   test("fails fast with UNAVAILABLE, and calls succeed within 5 s of its start", async () => {
     await using world = await createWorld();
