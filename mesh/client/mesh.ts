@@ -33,7 +33,7 @@ export interface MeshOptions {
   readonly transport?: TransportChoice | undefined;
   /** Where this process runs: instances of the same zone are preferred. */
   readonly zone?: string | undefined;
-  /** What this process is called among its like, which call the same services; a name of its own by chance if left out. */
+  /** The address by which others know this process: its place among its like, which call the same services. By chance if left out. */
   readonly instance?: string | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -62,7 +62,8 @@ export function createMesh(options: MeshOptions): Mesh {
   const edges = new Map<string, EdgeSettings>();
   const observerOf = createClientObservers(telemetry);
   const watches = new DisposableStack();
-  const seat = seatOf(options.instance ?? `${options.service} ${random()}`);
+  const name = options.instance ?? `${options.service} ${random()}`;
+  let seat = seatOf(name);
   const breakers = (): BreakerStatus[] => [...targets.values()].flatMap((target) => target.breakers());
   const budgets = new Map<string, RetryBudget>();
   watchBreakers(telemetry, breakers);
@@ -89,7 +90,7 @@ export function createMesh(options: MeshOptions): Mesh {
       name: service,
       edge: edge(service),
       connect: connectorsOf(service),
-      seat,
+      seat: () => seat,
       zone: options.zone,
       clock,
       random,
@@ -113,6 +114,13 @@ export function createMesh(options: MeshOptions): Mesh {
     return createMeshTransport({ target, budget, observer, clock, random }, methods);
   };
 
+  if (!inProcess && options.instance !== undefined) {
+    const peers = watchPeers(options.discovery, options.service, (addresses) => {
+      seat = seatOf(name, addresses);
+      for (const target of targets.values()) target.reseat();
+    });
+    watches.use(peers);
+  }
   const { faultsAllowed = false } = options;
   const source = options.discovery.overrides;
   const apply = createOverriding(edge);
@@ -133,6 +141,15 @@ export function createMesh(options: MeshOptions): Mesh {
       for (const target of targets.values()) target.close();
     },
   };
+}
+
+/** Follows who else there is of this service. A source that does not know it tells nothing. */
+function watchPeers(discovery: Resolver, service: string, onPeers: (addresses: string[]) => void): Disposable {
+  try {
+    return discovery.watch(service, (instances) => onPeers(instances.map(({ address }) => address)));
+  } catch {
+    return { [Symbol.dispose]: () => undefined };
+  }
 }
 
 const gaugeValues: Record<BreakerState, number> = { closed: 0, "half-open": 1, open: 2 };

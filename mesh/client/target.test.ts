@@ -9,12 +9,13 @@ import { Attempt, type AttemptedCall } from "./attempt.ts";
 import { type CalledMethod, createCalledMethods } from "./called-method.ts";
 import { createEdgeSettings } from "./edge-settings.ts";
 import type { Connector } from "./endpoint.ts";
-import { seatOf } from "./subset.ts";
+import { type Seat, seatOf } from "./subset.ts";
 import { createTarget, type Target } from "./target.ts";
 
 let echo: CalledMethod;
 let target: Target;
 let ejections: string[];
+let seat: Seat;
 /** How each instance answers, if it is not well. */
 let failing: Map<string, Code>;
 /** Which do not even say that they serve. */
@@ -30,11 +31,12 @@ beforeEach(() => {
   [failing, away, open, asked, ejections] = [new Map(), new Set(), new Set(), [], []];
   const durations = { record: () => undefined };
   echo = createCalledMethods(() => durations, clock)(EchoService.method.echo);
+  seat = seatOf("caller");
   target = createTarget({
     name: "echo",
     edge,
     connect,
-    seat: seatOf("caller"),
+    seat: () => seat,
     clock,
     random: seededRandom(3),
     onBreakerChange: () => undefined,
@@ -137,6 +139,20 @@ test("of two hundred instances twenty are connected to; one that leaves is close
   target.update(all.filter(({ address }) => address !== leaving));
   expect(open.size).toBe(20);
   expect(open).not.toContain(leaving);
+});
+
+test("a client that gets to know its peers moves to its seat among them, and keeps what it can", () => {
+  const peers = Array.from({ length: 20 }, (_, index) => `caller-${index}`);
+  seat = seatOf("caller-3");
+  target.update(instances(200));
+  seat = seatOf("caller-3", peers);
+  target.reseat();
+  expect(open.size).toBeGreaterThanOrEqual(20);
+  expect(open.size).toBeLessThanOrEqual(22);
+  const before = new Set(open);
+  seat = seatOf("caller-3", [...peers, "caller-20"]);
+  target.reseat();
+  expect([...before].filter((address) => open.has(address)).length).toBeGreaterThan(10);
 });
 
 test("a traffic split set on the edge holds for the next call", () => {

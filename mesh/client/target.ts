@@ -39,6 +39,8 @@ export interface Target {
   beginStream(method: CalledMethod, nowMs: number): StreamUnderWay;
   /** The instances that there are now: endpoints of new ones are opened, those of others retire. */
   update(instances: readonly Instance[]): void;
+  /** The seat has changed: of very many instances others may have to be kept. */
+  reseat(): void;
   breakers(): BreakerStatus[];
   close(): void;
 }
@@ -52,8 +54,8 @@ export interface TargetOptions {
   readonly name: string;
   readonly edge: EdgeSettings;
   readonly connect: Connect;
-  /** Where this process sits among those that call the same service. */
-  readonly seat: Seat;
+  /** Where this process sits now among those that call the same service. */
+  readonly seat: () => Seat;
   /** Where it runs: instances there are preferred. */
   readonly zone?: string | undefined;
   readonly clock: Clock;
@@ -72,6 +74,7 @@ export function createTarget(options: TargetOptions): Target {
   const endpoints = new Map<string, Endpoint>();
   const suspects = new Set<Endpoint>();
   const opening = createOpening(openingTimeoutMs);
+  let latest: readonly Instance[] = [];
   let closed = false;
 
   const balancer = createBalancer<Endpoint, CalledMethod>({
@@ -113,6 +116,27 @@ export function createTarget(options: TargetOptions): Target {
     return balancer.pick(nowMs, method, last) ?? draining(method) ?? refuse(name, method.policy.path, endpoints.size);
   };
 
+  const update = (instances: readonly Instance[]): void => {
+    if (closed) return;
+    latest = instances;
+    const kept = subsetOf(instances, seat());
+    const addresses = new Set(kept.map(({ item }) => item.address));
+    for (const [address, endpoint] of endpoints) {
+      if (addresses.has(address)) continue;
+      endpoints.delete(address);
+      endpoint.retire();
+    }
+    const candidates = kept.map(({ item: instance, part }) => {
+      const endpoint = endpoints.get(instance.address) ?? open(instance);
+      endpoints.set(instance.address, endpoint);
+      endpoint.instance = instance;
+      const { weight = 1, zone, version } = instance;
+      return { endpoint, weight: weight * part, zone, version };
+    });
+    balancer.update(clock.monotonic(), candidates);
+    opening.end();
+  };
+
   return {
     name,
     edge,
@@ -127,24 +151,9 @@ export function createTarget(options: TargetOptions): Target {
       const endpoint = pick(method, nowMs);
       return createStreamUnderWay(balancer, endpoint, method, nowMs, () => clock.monotonic());
     },
-    update(instances) {
-      if (closed) return;
-      const kept = subsetOf(instances, seat);
-      const addresses = new Set(kept.map(({ item }) => item.address));
-      for (const [address, endpoint] of endpoints) {
-        if (addresses.has(address)) continue;
-        endpoints.delete(address);
-        endpoint.retire();
-      }
-      const candidates = kept.map(({ item: instance, part }) => {
-        const endpoint = endpoints.get(instance.address) ?? open(instance);
-        endpoints.set(instance.address, endpoint);
-        endpoint.instance = instance;
-        const { weight = 1, zone, version } = instance;
-        return { endpoint, weight: weight * part, zone, version };
-      });
-      balancer.update(clock.monotonic(), candidates);
-      opening.end();
+    update,
+    reseat() {
+      if (latest.length > 0) update(latest);
     },
     breakers: () =>
       [...endpoints.values()].flatMap((endpoint) =>

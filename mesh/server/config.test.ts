@@ -16,6 +16,7 @@ describe("loadMeshConfig()", () => {
       metricsAddress: { host: "::1", port: 7142 },
       credentials: { directory: "/certs", trustDomain: "weft.local" },
       discovery: { source: "static", instances: new Map() },
+      address: "127.0.0.1:7140",
       instance: { host: "127.0.0.1", weight: 1 },
       faultsAllowed: false,
       telemetry: { otlpUrl: undefined, logLevel: "info" },
@@ -25,7 +26,7 @@ describe("loadMeshConfig()", () => {
   test("reads what others are told of this process", () => {
     const labels = { WEFT_ADVERTISE_HOST: "10.0.0.7", WEFT_VERSION: "2.1.0", WEFT_ZONE: "eu-1a", WEFT_WEIGHT: "0.5" };
     const instance = { host: "10.0.0.7", version: "2.1.0", zone: "eu-1a", weight: 0.5 };
-    expect(loadMeshConfig({ ...env, ...labels }).instance).toEqual(instance);
+    expect(loadMeshConfig({ ...env, ...labels })).toMatchObject({ instance, address: "10.0.0.7:7140" });
   });
 
   test("a process that others find by itself must say where", () => {

@@ -32,6 +32,8 @@ export interface MeshConfig {
   readonly discovery: DiscoverySetting;
   /** How others find this process, and choose it. */
   readonly instance: AdvertisedInstance;
+  /** Its address as they see it. */
+  readonly address: string;
   readonly telemetry: {
     readonly otlpUrl: string | undefined;
     readonly logLevel: LogLevel;
@@ -54,8 +56,10 @@ export type ServerConfig = Pick<MeshConfig, "grpcAddress" | "healthAddress" | "m
 export function loadMeshConfig(env: Env): MeshConfig {
   const grpcAddress = readAddress(env, "WEFT_GRPC_ADDR");
   const discovery = readDiscovery(env);
+  const instance = readInstance(env, discovery, grpcAddress);
   return {
     grpcAddress,
+    address: formatAddress({ ...grpcAddress, ...(instance.host && { host: instance.host }) }),
     healthAddress: readAddress(env, "WEFT_HEALTH_ADDR"),
     metricsAddress: readAddress(env, "WEFT_METRICS_ADDR"),
     credentials: {
@@ -63,7 +67,7 @@ export function loadMeshConfig(env: Env): MeshConfig {
       trustDomain: readString(env, "WEFT_TRUST_DOMAIN", "weft.local"),
     },
     discovery,
-    instance: readInstance(env, discovery, grpcAddress),
+    instance,
     faultsAllowed: readBoolean(env, "WEFT_FAULTS_ALLOWED"),
     telemetry: {
       otlpUrl: env.OTEL_EXPORTER_OTLP_ENDPOINT

@@ -23,9 +23,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed, instance } = config.mesh;
+  const { inProcess, faultsAllowed, instance, address } = config.mesh;
   const mesh = resources.use(
-    createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed, zone: instance.zone }),
+    createMesh({
+      ...{ service, credentials, telemetry, discovery, inProcess, faultsAllowed },
+      ...{ zone: instance.zone, instance: address },
+    }),
   );
   const redis = resources.use(createRedis({ url: config.redisUrl, telemetry }));
   const broker = resources.use(createBroker({ url: config.natsUrl, service, telemetry }));

@@ -28,9 +28,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed, instance } = config.mesh;
+  const { inProcess, faultsAllowed, instance, address } = config.mesh;
   const mesh = resources.use(
-    createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed, zone: instance.zone }),
+    createMesh({
+      ...{ service, credentials, telemetry, discovery, inProcess, faultsAllowed },
+      ...{ zone: instance.zone, instance: address },
+    }),
   );
   const clients = createClients(mesh);
   const keys = createJwksCache({ fetchJwks: () => fetchJwks(clients.users), clock, logger });

@@ -53,9 +53,12 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed, instance, onStatement } = config.mesh;
+  const { inProcess, faultsAllowed, instance, address, onStatement } = config.mesh;
   const mesh = resources.use(
-    createMesh({ service, credentials, telemetry, discovery, inProcess, faultsAllowed, zone: instance.zone }),
+    createMesh({
+      ...{ service, credentials, telemetry, discovery, inProcess, faultsAllowed },
+      ...{ zone: instance.zone, instance: address },
+    }),
   );
   const database = resources.use(createDatabase({ url: config.mysqlUrl, telemetry, onStatement }));
   await migrate({ database, component: "weft_events", directory: eventMigrations, logger });

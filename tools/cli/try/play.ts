@@ -40,7 +40,8 @@ export async function play(io: Io, options: PlayOptions): Promise<void> {
     news,
     nowMs: performance.now(),
   });
-  void obeyKeys(io, world, board, tell, over);
+  // Standard input is closed when the program ends, though keys are still waited for.
+  obeyKeys(io, world, board, tell, over).catch(() => undefined);
   using _keys = keysAtOnce(io);
   if (!io.isTerminal) io.stdout(`${keysHelp}\n`);
   await show(io, view, options.forMs, over.signal);
