@@ -8,8 +8,10 @@ import { WaitingCalls } from "./waiting-calls.ts";
 /** How many calls may wait; time bounds them long before. */
 const waitingCallsMax = 4_096;
 /** How long a call may wait for its turn, so that a burst is taken in. */
-const burstWaitMsMax = 250;
-/** When calls have waited for as long without a break it is no burst: to wait for longer than this helps nobody then. */
+const burstWaitMsMax = 500;
+/** When calls have waited for so long without a break, and the limit does not grow, it is no burst... */
+const standingMs = 250;
+/** ... and to wait for longer than this helps nobody. */
 const standingWaitMsMax = 50;
 /** How often the pace at which waiting calls begin is given less weight. */
 const paceMs = 250;
@@ -67,7 +69,7 @@ export class AdaptiveAdmission implements Admission {
   #idleTicks = 0;
   #turnIsDue = false;
 
-  /** Since when calls have waited without a break. */
+  /** Since when calls have waited without a break. While the limit grows it is found out yet whether there is too much to do. */
   #standingSinceMs = 0;
   /** Their pace: how many have begun in which time; both are halved now and then. */
   #begun = 0;
@@ -98,6 +100,7 @@ export class AdaptiveAdmission implements Admission {
     // With less than half of the contract's time, that it was not enough says nothing of the server.
     const judgedMs = givenMs * 2 < contractMs ? Number.POSITIVE_INFINITY : givenMs;
     const beganMs = call.startedAtMs + call.waitedMs;
+    if (this.#waiting.length > 0) this.#limit.foundFull();
     this.#limit.ended(this.#inHand, beganMs, endedAtMs, judgedMs);
     this.#refusals.done();
     if (settled) this.#makeRoom();
@@ -186,7 +189,8 @@ export class AdaptiveAdmission implements Admission {
   }
 
   #isStanding(nowMs: number): boolean {
-    return this.#waiting.length > 0 && nowMs - this.#standingSinceMs >= burstWaitMsMax;
+    const sinceMs = Math.max(this.#standingSinceMs, this.#limit.grewAtMs);
+    return this.#waiting.length > 0 && nowMs - sinceMs >= standingMs;
   }
 
   #takeTurn(): void {

@@ -63,7 +63,7 @@ describe("ConcurrencyLimit", () => {
     expect(limit.current).toBe(limitAtStart);
   });
 
-  test("grows while calls find no room and are fast, and no further than is of use", () => {
+  test("grows while calls find no room and are fast, no further than is of use, and not for ever", () => {
     const limit = new ConcurrencyLimit(0);
     for (let nowMs = 0; nowMs < 30_000; nowMs += 0.25) {
       limit.foundFull();
@@ -71,6 +71,8 @@ describe("ConcurrencyLimit", () => {
     }
     // Four a millisecond, 250 ms each.
     expect(limit.current).toBeGreaterThan(850);
-    expect(limit.current).toBeLessThanOrEqual(1_000);
+    expect(limit.current).toBeLessThan(1_010);
+    ending(limit, 30_000, 60_000, 1, 100, 100);
+    expect(limit.current).toBe(limitAtStart);
   });
 });

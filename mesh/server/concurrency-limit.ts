@@ -8,8 +8,8 @@ export const limitMax = 16_384;
 const windowMs = 100;
 const windowCallsMin = 20;
 const windowMaxMs = 1_000;
-/** What the newest window counts in the average of the throughput. */
-const smoothing = 0.3;
+/** Over which time the throughput is averaged. */
+const averageMs = 300;
 
 /** A call is late when it has taken this share of the time that it came with. */
 const lateShare = 0.5;
@@ -18,13 +18,12 @@ const lateCallsMax = 0.1;
 const cutFactor = 0.75;
 const cutShare = 0.35;
 
-/** The limit doubles to where calls still take no more than a tenth of their time, and then grows to where they take a quarter. */
-const doublingShare = 0.1;
+/** The limit grows to where calls still take this share of their time, to twice of what it was at once. */
 const growthShare = 0.25;
-const growthFactor = 1.1;
-const growthMin = 8;
-/** How fast a limit that was cut comes back while nobody runs into it. */
+const growthFactor = 2;
+/** How fast a limit that was cut comes back while nobody runs into it, and in which time one that has grown is forgotten. */
 const recoveryPerMs = 0.08;
+const forgettingMs = 10_000;
 
 /**
  * How many unary calls a server works on at a time: additive and multiplicative increase, multiplicative decrease, as TCP
@@ -34,6 +33,8 @@ const recoveryPerMs = 0.08;
 export class ConcurrencyLimit {
   /** Not whole; a call may begin while fewer than this are in hand. */
   current = limitAtStart;
+  /** When it has last grown since somebody found no room. */
+  grewAtMs = Number.NEGATIVE_INFINITY;
 
   #windowBeganMs: number;
   /** The most that were in hand in this window, and whether somebody found no room. */
@@ -79,11 +80,11 @@ export class ConcurrencyLimit {
   #judge(nowMs: number): void {
     const tookMs = nowMs - this.#windowBeganMs;
     if (this.#ended < windowCallsMin && tookMs < windowMaxMs) return;
-    const weight = this.#inTimePerMs === 0 ? 1 : smoothing;
+    const weight = this.#inTimePerMs === 0 ? 1 : 1 - Math.exp(-tookMs / averageMs);
     this.#inTimePerMs += weight * (this.#inTime / tookMs - this.#inTimePerMs);
     if (this.#late > this.#judged * lateCallsMax && this.#peak > limitMin) this.#cut(nowMs);
-    else if (this.#full) this.#grow();
-    else if (this.#judged > 0) this.#recover(tookMs);
+    else if (this.#full) this.#grow(nowMs);
+    else if (this.#judged > 0) this.#comeBack(tookMs);
     this.#windowBeganMs = nowMs;
     this.#peak = 0;
     this.#full = false;
@@ -100,14 +101,19 @@ export class ConcurrencyLimit {
     this.#judgedFromMs = nowMs;
   }
 
-  #grow(): void {
-    const doubled = Math.min(2 * this.current, this.#useful(doublingShare));
-    const next = Math.max(this.current + growthMin, this.current * growthFactor, doubled);
-    if (next <= this.#useful(growthShare)) this.current = Math.min(limitMax, next);
+  #grow(nowMs: number): void {
+    const next = Math.min(limitMax, this.current * growthFactor, this.#useful(growthShare));
+    if (next < this.current + 1) return;
+    this.current = next;
+    this.grewAtMs = nowMs;
   }
 
-  #recover(ms: number): void {
+  /** While nobody runs into it, back to what it was at the start: what it was for is over. */
+  #comeBack(ms: number): void {
     if (this.current < limitAtStart) this.current = Math.min(limitAtStart, this.current + ms * recoveryPerMs);
+    else if (this.#peak < this.current / 2) {
+      this.current = Math.max(limitAtStart, this.current * Math.exp(-ms / forgettingMs));
+    }
   }
 
   /**

@@ -99,6 +99,26 @@ test("a server whose calls wait a second for somebody else has room for a steep 
   expect(sum(tallies, bad)).toBe(0);
 });
 
+test("a thousand callers who begin at once, and call again when they are answered, are all served", () => {
+  const { time, send, admission } = createSimulation({ places: 1e6, workMs: () => 100, timeoutMs: 5_000 });
+  const tallies: Tally[] = [];
+  const callAgain = (atMs: number): void =>
+    time.arrives(atMs, () => {
+      const tally = emptyTally();
+      tallies.push(tally);
+      send("default", tally);
+      const look = (): void => {
+        if (tally.good + bad(tally) === 0) time.after(5, look);
+        else if (time.now() < 3_000) callAgain(time.now());
+      };
+      look();
+    });
+  for (let caller = 0; caller < 1_000; caller++) callAgain(1);
+  time.runUntil(5_000);
+  expect(tallies.filter((tally) => tally.good !== 1)).toEqual([]);
+  expect(admission.load.limit).toBeGreaterThanOrEqual(1_000);
+});
+
 test("the limit finds what a server needs whose calls wait long and are many", () => {
   const simulation = createSimulation({ places: 1e6, workMs: () => 1_000, timeoutMs: 5_000 });
   const tallies = load(simulation, 2_000, 30);
