@@ -37,3 +37,6 @@ export const answerBytesWaitingMax = 64 * 1024 * 1024;
 
 /** How long a peer may leave frames unread before its tunnel ends. */
 export const stallTimeoutMs = 30_000;
+
+/** What may be under way to a peer in one direction before it has read it, of a stream and of its connection: eight frames. */
+export const windowBytes = 512 * 1024;
