@@ -30,6 +30,29 @@ describe.each(["tunnel", "grpc", "in-process"] as const)("over %s", (way) => {
     expect((await asPartOf({})).text).toBe("1 undefined");
   });
 
+  test("what the first method of a chain says of its criticality holds for all that it asks for", async () => {
+    const seen: unknown[] = [];
+    const echo = () => {
+      seen.push(currentCall()?.criticality);
+      return { text: "" };
+    };
+    await world.serve("leaf", echoRoutes({ echo }));
+    await world.serve("middle", (router, mesh) =>
+      echoRoutes({
+        async echoForUser() {
+          seen.push(currentCall()?.criticality);
+          await createClient(EchoService, mesh.transport("leaf")).echo({});
+          return {};
+        },
+      })(router),
+    );
+    const first = createClient(EchoService, (await world.mesh("caller")).transport("middle"));
+    const endUser = { userId: "usr_1", scopes: ["echo"] };
+    await runAs({ endUser }, () => first.echoForUser({}));
+    await runAs({ endUser, criticality: "sheddable" }, () => first.echoForUser({}));
+    expect(seen).toEqual(["critical", "critical", "sheddable", "sheddable"]);
+  });
+
   test("headers that are handed on say nothing of the chain", async () => {
     const echo = await client(chain);
     const headers = { baggage: "weft-attempt=2,weft-criticality=critical" };

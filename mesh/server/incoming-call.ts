@@ -43,7 +43,7 @@ export abstract class IncomingCall implements CallContext, Expiring, CallInHand,
   endUser: EndUser | undefined = undefined;
   idempotencyKey: string | undefined = undefined;
   attempt = 1;
-  criticality: Criticality | undefined;
+  criticality: Criticality | undefined = undefined;
   retriesSpent = false;
 
   stage: number = Stage.arriving;
@@ -95,7 +95,6 @@ export abstract class IncomingCall implements CallContext, Expiring, CallInHand,
     this.startedAtMs = startedAtMs;
     this.deadlineMs = Math.min(deadlineMs, arrivedMs + served.policy.timeoutMs);
     this.peer = peer;
-    this.criticality = served.policy.criticality;
   }
 
   /** One header's value: most calls need few of them, and Headers are dear to make. */

@@ -216,12 +216,14 @@ export function createServerPipeline(options: ServerPipelineOptions): ServerPipe
 function readFacts(call: IncomingCall): void {
   const { policy } = call.served;
   if (policy.idempotencyKey?.source === "metadata") call.idempotencyKey = keyInMetadata(call);
-  if (call.fromOutside) return;
-  const baggage = call.header(baggageHeader);
-  if (baggage === null) return;
-  const { attempt, criticality } = parseBaggage(baggage);
-  if (attempt > call.attempt) call.attempt = attempt;
-  call.criticality ??= criticality;
+  const baggage = call.fromOutside ? null : call.header(baggageHeader);
+  if (baggage !== null) {
+    const { attempt, criticality } = parseBaggage(baggage);
+    if (attempt > call.attempt) call.attempt = attempt;
+    call.criticality ??= criticality;
+  }
+  // Where nobody above has said it, this method is the first that may.
+  call.criticality ??= policy.criticality;
 }
 
 async function* validated(
