@@ -18,7 +18,6 @@ const channelOptions: ChannelOptions = {
   "grpc.keepalive_time_ms": 1_000,
   "grpc.keepalive_timeout_ms": 1_000,
   "grpc.keepalive_permit_without_calls": 0,
-  // HTTP/2's own 64 KiB are four answers of 16 KiB, after which a server waits for us.
   "grpc-node.flow_control_window": windowBytes,
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc.max_send_message_length": 4 * 1024 * 1024,

@@ -1,10 +1,9 @@
-import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { type ClientDuplexStream, Metadata, type ServerDuplexStream, type StatusObject } from "@grpc/grpc-js";
 import { rpcError } from "../contract/errors.ts";
 import { decodeStatus, encodeStatusDetails, statusDetailsKey, statusMessage } from "../contract/grpc-status.ts";
 import { TunnelService } from "../gen/weft/tunnel/v1/tunnel_pb.ts";
-import { windowBytes } from "./limits.ts";
 import type { TunnelStream, TunnelStreamListener } from "./tunnel-stream.ts";
 
 /** The method that carries tunnels: "/weft.tunnel.v1.TunnelService/Open". */
@@ -63,7 +62,6 @@ export function serverStream(call: ServerDuplexStream<Buffer, Buffer>): TunnelSt
     pause: () => void call.pause(),
     resume: () => void call.resume(),
     listen(listener) {
-      widenWindow(http2StreamOf(call)?.session);
       call.on("drain", () => listener.drained());
       call.on("end", () => listener.ended());
       call.on("cancelled", () => over(listener, rpcError(Code.Unavailable, "the client has left the tunnel")));
@@ -75,14 +73,6 @@ export function serverStream(call: ServerDuplexStream<Buffer, Buffer>): TunnelSt
 
 /** NGHTTP2_CANCEL (RFC 9113, 7). */
 const http2Cancel = 8;
-
-/** grpc-js can be told so of its clients only. HTTP/2's own 64 KiB are one frame, after which a client waits for us. */
-function widenWindow(session: Http2Session | undefined): void {
-  const { initialWindowSize = 0 } = session?.localSettings ?? {};
-  if (session === undefined || session.destroyed || initialWindowSize >= windowBytes) return;
-  session.settings({ initialWindowSize: windowBytes });
-  session.setLocalWindowSize(windowBytes);
-}
 
 function http2StreamOf(call: unknown): ServerHttp2Stream | undefined {
   return (call as { call?: { stream?: ServerHttp2Stream } }).call?.stream;

@@ -38,5 +38,8 @@ export const answerBytesWaitingMax = 64 * 1024 * 1024;
 /** How long a peer may leave frames unread before its tunnel ends. */
 export const stallTimeoutMs = 30_000;
 
-/** What may be under way to a peer in one direction before it has read it, of a stream and of its connection: eight frames. */
-export const windowBytes = 512 * 1024;
+/**
+ * What may be under way to a peer before it has read it, on one connection: a message of the largest size. HTTP/2's own 64 KiB are four messages
+ * of 16 KiB or a quarter of one of 256, after which each side waits for the other: they cost three times as much that way.
+ */
+export const windowBytes = 4 * 1024 * 1024;
