@@ -27,7 +27,9 @@ export interface FaultReport {
 export interface FaultOptions {
   readonly fault: Fault;
   readonly way: string;
-  readonly replica: Replica;
+  readonly replicas: readonly Replica[];
+  /** Which of them goes wrong; counted on beyond the last. */
+  readonly place: number;
   readonly traffic: Traffic;
   readonly beforeMs?: number;
   readonly forMs?: number;
@@ -42,9 +44,8 @@ export async function runFaults(count: number, callsPerSecond: number): Promise<
   for (const way of ["tunnel", "grpc"] as const) {
     world.mesh.edge("echo").transport = way;
     await using traffic = startTraffic({ transport: world.mesh.transport("echo"), callsPerSecond });
-    for (const [index, fault] of faults.entries()) {
-      const replica = world.replicas[index % count];
-      if (replica) reports.push(await runFault({ fault, way, replica, traffic }));
+    for (const [place, fault] of faults.entries()) {
+      reports.push(await runFault({ fault, way, replicas: world.replicas, place, traffic }));
     }
   }
   return reports;
@@ -52,8 +53,10 @@ export async function runFaults(count: number, callsPerSecond: number): Promise<
 
 /** Lets one replica go wrong under load, and mends it. */
 export async function runFault(options: FaultOptions): Promise<FaultReport> {
-  const { fault, way, replica, traffic, beforeMs = 1_000, forMs = 5_000 } = options;
-  await untilItTakesItsShare(replica, traffic);
+  const { fault, way, replicas, place, traffic, beforeMs = 1_000, forMs = 5_000 } = options;
+  const replica = replicas[place % replicas.length];
+  if (replica === undefined) throw new Error("there is no replica");
+  await untilAllTakeTheirShare(replicas, traffic);
   const beganAtMs = performance.now();
   await wait(beforeMs);
   const faultAtMs = performance.now();
@@ -84,13 +87,14 @@ export async function runFault(options: FaultOptions): Promise<FaultReport> {
   };
 }
 
-/** A replica that was mended a moment ago is still spared: a fault there would hurt nobody. */
-async function untilItTakesItsShare({ name }: Replica, traffic: Traffic): Promise<void> {
-  const takesIt = async (): Promise<boolean> => {
+/** One that was mended a moment ago is still spared: then a fault would hurt nobody, or be the second one at a time. */
+async function untilAllTakeTheirShare(replicas: readonly Replica[], traffic: Traffic): Promise<void> {
+  const share = 100 / replicas.length;
+  const takeIt = async (): Promise<boolean> => {
     const latest = traffic.calls.slice(-100);
-    return latest.length === 100 && latest.filter((call) => call.replica === name).length > 100 / 6;
+    return replicas.every(({ name }) => latest.filter((call) => call.replica === name).length > share / 2);
   };
-  await waitUntil(takesIt, { what: `${name} takes its share of the calls`, timeoutMs: 40_000 });
+  await waitUntil(takeIt, { what: "each replica takes its share of the calls", timeoutMs: 40_000 });
 }
 
 function inflict(fault: Fault, replica: Replica): Promise<void> {
