@@ -1,7 +1,9 @@
 import type { EdgeOverrides, InjectedFault } from "../overrides/edge-overrides.ts";
 
 /** The way in which unary calls of an edge leave: the best that there is, or always the same. */
-export type TransportChoice = "auto" | "tunnel" | "grpc";
+export type TransportChoice = (typeof transportChoices)[number];
+
+export const transportChoices = ["auto", "tunnel", "grpc"] as const;
 
 /**
  * What can be changed of the calls from this service to another while they run. A plain object, read by each call: whoever holds it sets a

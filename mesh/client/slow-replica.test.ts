@@ -9,10 +9,7 @@ import { createWorld } from "../testing/world.ts";
 const usualMs = 5;
 const slowMs = 500;
 
-/** Measured, so on a busy machine it may need another try. */
-test("with one of three replicas slower by half a second, p99 of a hedged method stays within twice of what it was", {
-  retry: 3,
-}, async () => {
+test("with one of three replicas slower by half a second, not one in a hundred callers of a hedged method waits for it", async () => {
   await using world = await createWorld();
   let slow = false;
   const calls = [0, 0, 0];
@@ -30,7 +27,7 @@ test("with one of three replicas slower by half a second, p99 of a hedged method
     );
   }
   const echo = createClient(EchoService, (await world.mesh("caller")).transport("echo"));
-  const p99Of = async (count: number): Promise<number> => {
+  const durationsOf = async (count: number): Promise<number[]> => {
     const tookMs: number[] = [];
     const caller = async (): Promise<void> => {
       while (tookMs.length < count) {
@@ -40,14 +37,16 @@ test("with one of three replicas slower by half a second, p99 of a hedged method
       }
     };
     await Promise.all(Array.from({ length: 16 }, caller));
-    return tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length * 0.99)] ?? 0;
+    return tookMs.sort((a, b) => a - b);
   };
-  await p99Of(1_000);
-  const before = await p99Of(2_000);
+  const p99 = (sorted: readonly number[]): string => (sorted[Math.floor(sorted.length * 0.99)] ?? 0).toFixed(1);
+  await durationsOf(1_000);
+  const before = await durationsOf(2_000);
   slow = true;
   calls.fill(0);
-  const after = await p99Of(2_000);
-  expect(after).toBeLessThanOrEqual(2 * before);
+  const after = await durationsOf(2_000);
+  console.log(`p99 ${p99(before)} ms before, ${p99(after)} ms with a slow replica, which got ${calls[0]} calls`);
+  expect(after.filter((ms) => ms >= slowMs).length).toBeLessThan(after.length / 100);
   // Nor does it get more calls than the budget pays hedges for.
   expect(calls[0]).toBeLessThan(200);
 });

@@ -18,6 +18,7 @@ describe("loadMeshConfig()", () => {
       discovery: { source: "static", instances: new Map() },
       address: "127.0.0.1:7140",
       instance: { host: "127.0.0.1", weight: 1 },
+      transport: "auto",
       faultsAllowed: false,
       telemetry: { otlpUrl: undefined, logLevel: "info" },
     });
@@ -51,6 +52,7 @@ describe("loadMeshConfig()", () => {
     ["WEFT_DISCOVERY", "catalog=127.0.0.1:7120"],
     ["WEFT_VERSION", "a version"],
     ["WEFT_ZONE", "-"],
+    ["WEFT_TRANSPORT", "http"],
     ["WEFT_FAULTS_ALLOWED", "yes"],
     ["WEFT_WEIGHT", "0"],
     ["WEFT_WEIGHT", "heavy"],

@@ -1,3 +1,4 @@
+import { type TransportChoice, transportChoices } from "../client/edge-settings.ts";
 import type { Instance } from "../contract/discovery.ts";
 import {
   type Address,
@@ -40,6 +41,8 @@ export interface MeshConfig {
     /** Part of the traces that is recorded, 0 to 1, where no caller has decided; all if left out. */
     readonly sampleRatio?: number | undefined;
   };
+  /** How unary calls leave this process, where no override says otherwise; "auto" if left out. */
+  readonly transport?: TransportChoice;
   /** Whether operators may have faults injected into this process's calls; no if left out. */
   readonly faultsAllowed?: boolean;
   /** Set where several services share a process; never by the environment. */
@@ -68,6 +71,7 @@ export function loadMeshConfig(env: Env): MeshConfig {
     },
     discovery,
     instance,
+    transport: readTransport(env),
     faultsAllowed: readBoolean(env, "WEFT_FAULTS_ALLOWED"),
     telemetry: {
       otlpUrl: env.OTEL_EXPORTER_OTLP_ENDPOINT
@@ -102,6 +106,13 @@ function readLabel(env: Env, name: string): string | undefined {
     throw new SettingError(`${name}=${text} is not a short name of letters, digits and -._`);
   }
   return text;
+}
+
+function readTransport(env: Env): TransportChoice {
+  const text = readString(env, "WEFT_TRANSPORT", "auto");
+  const choice = transportChoices.find((candidate) => candidate === text);
+  if (choice === undefined) throw new SettingError(`WEFT_TRANSPORT=${text} is none of ${transportChoices.join(", ")}`);
+  return choice;
 }
 
 function readLogLevel(env: Env): LogLevel {

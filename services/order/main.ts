@@ -53,10 +53,10 @@ export async function start(config: Config): Promise<AsyncDisposable> {
   const discovery = resources.use(openDiscovery(config.mesh.discovery, { service, telemetry }));
   const { logger } = telemetry;
   const credentials = resources.use(await loadCredentials({ ...config.mesh.credentials, logger }));
-  const { inProcess, faultsAllowed, instance, address, onStatement } = config.mesh;
+  const { inProcess, transport, faultsAllowed, instance, address, onStatement } = config.mesh;
   const mesh = resources.use(
     createMesh({
-      ...{ service, credentials, telemetry, discovery, inProcess, faultsAllowed },
+      ...{ service, credentials, telemetry, discovery, inProcess, transport, faultsAllowed },
       ...{ zone: instance.zone, instance: address },
     }),
   );

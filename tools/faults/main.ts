@@ -25,8 +25,8 @@ const say = (line: string): void => {
 async function run(): Promise<boolean> {
   const startedAt = performance.now();
   const options = readOptions(process.env, canMount());
-  const { kinds, mutations, scenarios, seedCount, share, isSmoke } = options;
-  const plan = JSON.stringify([kinds, mutations, scenarios, seedCount, share]);
+  const { kinds, mutations, scenarios, seedCount, share, transport, isSmoke } = options;
+  const plan = JSON.stringify([kinds, mutations, scenarios, seedCount, share, transport]);
   const file = progressFile(join(DIRECTORY, "progress.json"));
   const before = options.isFresh ? undefined : file.read(plan, options.seed);
   const seed = before?.seed ?? options.seed ?? Math.floor(Math.random() * 1_000_000) + 1;
@@ -44,7 +44,7 @@ async function run(): Promise<boolean> {
   await runAll(
     {
       ...{ directory: DIRECTORY, cacheDirectory: join(WEFT, "cache"), seed, say },
-      ...{ rate: options.rate, lanes: options.lanes, share },
+      ...{ rate: options.rate, lanes: options.lanes, share, transport },
     },
     {
       cells: cells.filter(({ name }) => isNew(name)),
@@ -71,7 +71,10 @@ async function run(): Promise<boolean> {
   );
   // A part says nothing of the whole.
   if (options.isWhole) {
-    await writeWhole(RESULTS, report(progress, { smoke: isSmoke, durationMs: performance.now() - startedAt }));
+    await writeWhole(
+      RESULTS,
+      report(progress, { smoke: isSmoke, transport, durationMs: performance.now() - startedAt }),
+    );
   }
   file.remove();
   const failures = faultsOf(progress);

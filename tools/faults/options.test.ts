@@ -37,6 +37,12 @@ test.each(["0", "x", "1.5", "-3"])("SEED=%s is refused", (SEED) => {
   expect(() => readOptions({ SEED }, true)).toThrow(`SEED=${SEED} is no whole number above 0`);
 });
 
+test("calls take tunnels, or plain gRPC where that is asked for", () => {
+  expect(readOptions({}, true).transport).toBe("auto");
+  expect(readOptions({ TRANSPORT: "grpc" }, true).transport).toBe("grpc");
+  expect(() => readOptions({ TRANSPORT: "http" }, true)).toThrow("TRANSPORT=http is none of auto, tunnel, grpc");
+});
+
 test("every mutation is given faults that there are", () => {
   const kinds = catalogue.map(({ kind }) => kind);
   expect(Object.keys(MUTATION_FAULTS).toSorted()).toEqual(mutations.map(({ name }) => name).toSorted());

@@ -1,3 +1,4 @@
+import { type TransportChoice, transportChoices } from "../../mesh/client/edge-settings.ts";
 import { catalogue, faultOf, SMOKE_KINDS } from "./catalogue/catalogue.ts";
 import { SMOKE_MUTATIONS } from "./mutation-faults.ts";
 import { mutationNamed, mutations } from "./mutations/mutations.ts";
@@ -22,13 +23,15 @@ export interface Options {
   /** Operations a second. */
   readonly rate: number;
   readonly lanes: number;
+  /** How calls between services leave. */
+  readonly transport: TransportChoice;
 }
 
 const SMOKE_SEED = 1;
 
 /**
  * SMOKE=1, SEED=number, SEEDS=number (3), ONLY=kinds, mutations or scenarios by comma, FRESH=1, RATE=operations a second,
- * LANES=worlds at a time, SHARE=how much of each scenario (1). @throws Error naming the setting
+ * LANES=worlds at a time, SHARE=how much of each scenario (1), TRANSPORT=auto (tunnels), tunnel or grpc. @throws Error naming the setting
  */
 export function readOptions(env: Env, canMount: boolean): Options {
   const isSmoke = isOn(env.SMOKE);
@@ -53,6 +56,7 @@ export function readOptions(env: Env, canMount: boolean): Options {
     isFresh: isOn(env.FRESH),
     rate: readCount(env, "RATE", 30),
     lanes: readCount(env, "LANES", 2),
+    transport: readTransport(env, "TRANSPORT"),
     share: readShare(env, "SHARE"),
   };
 }
@@ -67,6 +71,13 @@ function readCount(env: Env, name: string, fallback: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new Error(`${name}=${text} is no whole number above 0`);
+}
+
+function readTransport(env: Env, name: string): TransportChoice {
+  const text = env[name] || "auto";
+  const choice = transportChoices.find((candidate) => candidate === text);
+  if (choice !== undefined) return choice;
+  throw new Error(`${name}=${text} is none of ${transportChoices.join(", ")}`);
 }
 
 function readShare(env: Env, name: string): number {

@@ -87,7 +87,9 @@ test("progress is read again by a run of the same plan only", async () => {
 
 test("the report begins with flat totals", () => {
   const progress = { seed: 5, plan: "full", rows: [row("a/1")], mutations: [caught], scenarios: [] };
-  const fields = Object.keys(JSON.parse(report(progress, { smoke: false, durationMs: 61_000 })) as object);
+  const fields = Object.keys(
+    JSON.parse(report(progress, { smoke: false, transport: "auto", durationMs: 61_000 })) as object,
+  );
   expect(fields.slice(0, 8)).toEqual([
     ...["kinds", "seeds", "hits", "lost", "duplicated", "unresolved", "mutations", "mutations_caught"],
   ]);

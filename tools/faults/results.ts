@@ -158,14 +158,18 @@ export function progressFile(file: string): ProgressFile {
 }
 
 /** What `results/latest.json` holds: totals in flat fields, then how and what. */
-export function report(progress: Progress, about: { readonly smoke: boolean; readonly durationMs: number }): string {
+export function report(
+  progress: Progress,
+  about: { readonly smoke: boolean; readonly transport: string; readonly durationMs: number },
+): string {
   const { seed, rows, mutations, scenarios } = progress;
-  const { smoke } = about;
+  const { smoke, transport } = about;
   const durationS = Math.round(about.durationMs / 1_000);
   const whole = {
     ...totalsOf(progress),
     seed,
     smoke,
+    transport,
     duration_s: durationS,
     rows,
     mutation_rows: mutations,

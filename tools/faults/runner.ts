@@ -1,5 +1,6 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { TransportChoice } from "../../mesh/client/edge-settings.ts";
 import { seededRandom } from "../dev/history/chance.ts";
 import { faultOf } from "./catalogue/catalogue.ts";
 import { runCell } from "./cell.ts";
@@ -23,6 +24,8 @@ export interface RunnerOptions {
   readonly lanes: number;
   /** How much of each scenario, up to 1. */
   readonly share: number;
+  /** How calls between services leave. */
+  readonly transport: TransportChoice;
   readonly say: (line: string) => void;
 }
 
@@ -52,10 +55,10 @@ export async function runAll(options: RunnerOptions, work: Work): Promise<void> 
     for (let tries = 1; ; tries += 1) {
       worlds += 1;
       const directory = join(options.directory, "worlds", `${process.pid}-${worlds}`);
-      const { cacheDirectory, rate } = options;
+      const { cacheDirectory, rate, transport } = options;
       try {
         // Starting takes both cores for some seconds.
-        return await alone(() => startWorld({ directory, cacheDirectory, rate, mutations: mutated }));
+        return await alone(() => startWorld({ directory, cacheDirectory, rate, transport, mutations: mutated }));
       } catch (error) {
         // Between the moment when a port was free and its use somebody else has taken it; or the machine was too busy for a start.
         if (tries === OPEN_TRIES_MAX) throw error;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { TransportChoice } from "../../../mesh/client/edge-settings.ts";
 import { databaseUrl } from "../../dev/engines/database.ts";
 import {
   DATABASE_PASSWORD,
@@ -18,7 +19,8 @@ export interface InstanceEnvironmentOptions {
   /** The administrator's. */
   readonly mysqlUrl: string;
   readonly tokenKeyFile: string;
-  readonly extra: Environment;
+  /** How its calls leave. */
+  readonly transport: TransportChoice;
 }
 
 /**
@@ -51,6 +53,7 @@ export function instanceEnvironment(instance: Instance, options: InstanceEnviron
     WEFT_HEALTH_ADDR: at(instance.health),
     WEFT_METRICS_ADDR: at(instance.metrics),
     // By name, not by what they say of themselves: each goes over a link that can be cut.
+    WEFT_TRANSPORT: options.transport,
     WEFT_DISCOVERY: `static:${endpoints(service, links)}`,
     // Nobody looks at traces here, and they cost what orders could have.
     OTEL_EXPORTER_OTLP_ENDPOINT: "",
@@ -64,7 +67,6 @@ export function instanceEnvironment(instance: Instance, options: InstanceEnviron
       : {}),
     FAULTS_CONTROL_PORT: String(instance.control),
     FAULTS_HITS_FILE: hitsFileOf(directory),
-    ...options.extra,
   };
 }
 

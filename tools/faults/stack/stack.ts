@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { TransportChoice } from "../../../mesh/client/edge-settings.ts";
 import { ensureTokenKey, openCertificateAuthority } from "../../dev/certificates.ts";
 import { createDatabaseAndUser, databaseUrl } from "../../dev/engines/database.ts";
 import { ENGINE_NAMES, type EngineName } from "../../dev/engines/engine.ts";
@@ -24,6 +25,8 @@ export interface FaultStackOptions {
   readonly cacheDirectory: string;
   /** What the services are started with: names of `mutations/`. */
   readonly mutations?: readonly string[];
+  /** How calls between services leave; "auto" if left out. */
+  readonly transport?: TransportChoice;
   readonly say?: (line: string) => void;
 }
 
@@ -88,7 +91,8 @@ export async function startFaultStack(options: FaultStackOptions): Promise<Fault
     instanceMember(instance, {
       ...{ directory, ports, base, mutations: options.mutations ?? [] },
       environment: instanceEnvironment(instance, {
-        ...{ directory, ports, links, tokenKeyFile, extra: {}, mysqlUrl: engines.mysqlUrl },
+        ...{ directory, ports, links, tokenKeyFile, mysqlUrl: engines.mysqlUrl },
+        transport: options.transport ?? "auto",
       }),
     }),
   );
