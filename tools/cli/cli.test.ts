@@ -101,7 +101,11 @@ describe("weft describe", () => {
   test("shows them as JSON", async () => {
     const { stdout } = await weft(["describe", "echo", `${ECHO}/EchoForUser`, "-o", "json"]);
     expect(JSON.parse(stdout).descriptor.options).toEqual({
-      "[weft.v1.method]": { requiredScopes: ["echo"], idempotencyKey: "KEY_SOURCE_NONE" },
+      "[weft.v1.method]": {
+        requiredScopes: ["echo"],
+        idempotencyKey: "KEY_SOURCE_NONE",
+        criticality: "CRITICALITY_CRITICAL",
+      },
     });
   });
 

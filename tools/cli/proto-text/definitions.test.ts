@@ -40,6 +40,7 @@ service OrderService {
       required_scopes: "customer"
       idempotency_key: KEY_SOURCE_FIELD
       idempotency_key_field: "idempotency_key"
+      criticality: CRITICALITY_CRITICAL
     };
   }
 
